@@ -1,0 +1,57 @@
+"""The one frozen value that holds every tunable default."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Literal
+
+from aiolake.errors import InvalidInputError
+
+__all__ = ["Options"]
+
+MIB = 1 << 20
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """Limits and sizes; the outermost public call owns the defaults and passes them down.
+
+    Attributes:
+        max_inflight: Requests in flight at once, over everything a session has open.
+        max_inflight_bytes: Bytes of requests in flight; one larger request is admitted alone.
+        cache_bytes: Bytes the in-memory cache of a session may hold.
+        decode_threads: Threads that decode and encode samples.
+        chunk_bytes: Target size of a chunk object, 8 to 32 MiB.
+        small_bytes: A transaction with fewer payload bytes writes one object for all columns.
+        durability: ``"full"`` syncs files and directories before a commit is visible (local
+            stores); ``"os"`` leaves that to the operating system: a power cut may lose commits.
+        commit_timeout: How long a commit may try to learn its outcome.
+        request_timeout: How long one request may take before it counts as lost.
+        max_attempts: Attempts at one idempotent request, the first included.
+    """
+
+    max_inflight: int = 64
+    max_inflight_bytes: int = 256 * MIB
+    cache_bytes: int = 256 * MIB
+    decode_threads: int = field(default_factory=lambda: os.cpu_count() or 1)
+    chunk_bytes: int = 16 * MIB
+    small_bytes: int = 8 * MIB
+    durability: Literal["full", "os"] = "full"
+    commit_timeout: timedelta = timedelta(seconds=60)
+    request_timeout: timedelta = timedelta(seconds=60)
+    max_attempts: int = 6
+
+    def __post_init__(self) -> None:
+        for name in ("max_inflight", "max_inflight_bytes", "decode_threads", "max_attempts"):
+            if getattr(self, name) < 1:
+                raise InvalidInputError(f"Options.{name} must be at least 1", option=name)
+        if self.cache_bytes < 0:
+            raise InvalidInputError("Options.cache_bytes must not be negative")
+        if self.durability not in ("full", "os"):
+            raise InvalidInputError(
+                f"Options.durability must be 'full' or 'os', got {self.durability!r}"
+            )
+        if not 1 <= self.chunk_bytes <= 32 * MIB:
+            raise InvalidInputError("Options.chunk_bytes must be at most 32 MiB")

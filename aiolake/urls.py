@@ -1,0 +1,126 @@
+"""Addresses of datasets, parsed and made canonical. Pure values: nothing is looked up."""
+
+from __future__ import annotations
+
+import os
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+from aiolake.errors import InvalidInputError
+
+__all__ = ["Address", "Reference", "parse", "split_reference"]
+
+_ALIASES = {
+    "mem": "mem",
+    "file": "file",
+    "s3": "s3",
+    "gcs": "gcs",
+    "gs": "gcs",
+    "gcp": "gcs",
+    "az": "az",
+    "azure": "az",
+    "al": "al",
+    "hub": "al",
+    "http": "http",
+    "https": "https",
+}
+_SCHEME = re.compile(r"^([A-Za-z][A-Za-z0-9+.-]*)://")
+_NAME = re.compile(r"^(?!.*\.\.)[A-Za-z0-9._-]+(?:/[A-Za-z0-9._-]+)*$")
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """Where a dataset is.
+
+    Attributes:
+        scheme: ``mem``, ``file``, ``s3``, ``gcs``, ``az``, ``al``, ``http`` or ``https``.
+        path: What follows ``scheme://``: a bucket and prefix, or an absolute directory; no ``/``
+            at its end.
+    """
+
+    scheme: str
+    path: str
+
+    def __str__(self) -> str:
+        return f"{self.scheme}://{self.path}"
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """A dataset, perhaps at a branch, tag or snapshot: what ``URL@ref`` means."""
+
+    url: str
+    name: str | None = None
+    snapshot: int | None = None
+
+
+def parse(url: str | os.PathLike[str]) -> Address:
+    """Parse a dataset's address.
+
+    Args:
+        url: ``mem://name``, ``file:///abs``, ``file://rel``, ``/abs``, ``./rel``, ``rel``,
+            ``s3://bucket/prefix``, ``gcs://`` (``gs``, ``gcp``), ``az://account/container/prefix``
+            (``azure``), ``al://org/name`` (``hub``), ``http(s)://host/prefix``; or a path object.
+
+    Raises:
+        InvalidInputError: Empty, an unknown scheme, or a part missing.
+    """
+    text = os.fspath(url)
+    if not isinstance(text, str):
+        raise InvalidInputError(f"a dataset's address must be text, got {type(text).__name__}")
+    if not text.strip():
+        raise InvalidInputError("the dataset's address is empty; try './flowers' or 's3://b/p'")
+    if "\x00" in text:
+        raise InvalidInputError("a dataset's address must not hold a NUL character", url=text)
+    match = _SCHEME.match(text)
+    if match is None:
+        return Address("file", _local(text))
+    scheme = _ALIASES.get(match.group(1).lower())
+    rest = text[match.end() :]
+    if scheme is None:
+        known = ", ".join(f"{name}://" for name in _ALIASES)
+        raise InvalidInputError(
+            f"unknown scheme {match.group(1)!r} in {text!r}; known are {known}", url=text
+        )
+    if scheme == "file":
+        if not rest:
+            raise InvalidInputError(f"{text!r} names no directory", url=text)
+        return Address("file", _local(unquote(rest)))
+    return Address(scheme, _remote(scheme, rest, text))
+
+
+def _local(path: str) -> str:
+    return os.path.normpath(Path(path).expanduser().absolute())
+
+
+def _remote(scheme: str, rest: str, text: str) -> str:
+    needed = {"mem": 1, "s3": 1, "gcs": 1, "az": 2, "al": 2, "http": 1, "https": 1}[scheme]
+    parts = rest.rstrip("/").split("/")
+    shown = text if scheme not in ("http", "https") else urlsplit(text).hostname
+    if len(parts) < needed or not all(parts) or any(p in (".", "..") for p in parts):
+        forms = {
+            "mem": "mem://name",
+            "s3": "s3://bucket/prefix",
+            "gcs": "gcs://bucket/prefix",
+            "az": "az://account/container/prefix",
+            "al": "al://org/name",
+        }
+        form = forms.get(scheme, f"{scheme}://host/prefix")
+        raise InvalidInputError(f"{shown!r} is not of the form {form}", url=shown)
+    return "/".join(parts)
+
+
+def split_reference(text: str) -> Reference:
+    """Split ``URL@branch``, ``URL@tag`` or ``URL@17`` at its last ``@``.
+
+    An ``@`` whose right side is no possible name (it holds ``://``, say, or spaces) belongs to
+    the address.
+    """
+    url, at, name = text.rpartition("@")
+    if not at or not url or not _NAME.match(name):
+        return Reference(text)
+    if name.isdecimal():
+        return Reference(url, snapshot=int(name))
+    return Reference(url, name=name)
