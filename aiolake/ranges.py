@@ -1,10 +1,17 @@
-"""Half-open byte ranges and runs of integers, as values."""
+"""Half-open byte ranges, and runs of row ids, as values."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import TypeAlias
 
-__all__ = ["ByteRange"]
+import numpy as np
+import numpy.typing as npt
+
+__all__ = ["EMPTY", "ByteRange", "Ids", "Runs"]
+
+Ids: TypeAlias = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -16,3 +23,144 @@ class ByteRange:
 
     def __len__(self) -> int:
         return self.stop - self.start
+
+
+class Runs:
+    """An immutable sequence of distinct row ids, held as runs ``[start, stop)``.
+
+    The order of the runs is the order of the rows. Set operations (``intersection``,
+    ``difference``) keep the order of the left side.
+
+    Attributes:
+        starts: First id of each run, int64.
+        stops: One past the last id of each run, int64.
+    """
+
+    __slots__ = ("_ends", "starts", "stops")
+
+    def __init__(self, starts: Ids, stops: Ids) -> None:
+        self.starts = starts
+        self.stops = stops
+        self._ends: Ids = np.cumsum(stops - starts)
+
+    @classmethod
+    def of(cls, *pairs: tuple[int, int]) -> Runs:
+        """Runs from ``(first, count)`` pairs."""
+        return cls.from_flat([value for pair in pairs for value in pair])
+
+    @classmethod
+    def from_flat(cls, flat: Sequence[int]) -> Runs:
+        """Runs from ``first, count, first, count, ...``; neighbours are joined."""
+        table = np.asarray(flat, np.int64).reshape(-1, 2)
+        return _joined(table[:, 0], table[:, 0] + table[:, 1])
+
+    @classmethod
+    def from_ids(cls, ids: Ids | Iterable[int]) -> Runs:
+        """Runs of distinct ids, in their order."""
+        array = np.asarray(ids if isinstance(ids, np.ndarray) else list(ids), np.int64)
+        return _joined(array, array + 1)
+
+    def flat(self) -> list[int]:
+        """``first, count, first, count, ...``: the stored form."""
+        return np.column_stack([self.starts, self.stops - self.starts]).ravel().tolist()
+
+    def __len__(self) -> int:
+        return int(self._ends[-1]) if len(self._ends) else 0
+
+    def __bool__(self) -> bool:
+        return len(self.starts) > 0
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Runs):
+            return NotImplemented
+        return np.array_equal(self.starts, other.starts) and np.array_equal(self.stops, other.stops)
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __repr__(self) -> str:
+        pairs = zip(self.starts.tolist(), self.stops.tolist(), strict=True)
+        return "Runs(" + ", ".join(f"{a}..{b}" for a, b in pairs) + ")"
+
+    def ids(self) -> Ids:
+        """Every id, in order, shape (len,)."""
+        return self.take(np.arange(len(self), dtype=np.int64))
+
+    def take(self, positions: Ids) -> Ids:
+        """The ids at ``positions`` (each in ``[0, len)``), same shape."""
+        if len(self.starts) == 1:
+            return positions + self.starts[0]
+        run = np.searchsorted(self._ends, positions, side="right")
+        ids: Ids = self.stops[run] - (self._ends[run] - positions)
+        return ids
+
+    def at(self, position: int) -> int:
+        """The id at one position in ``[0, len)``."""
+        if len(self.starts) == 1:
+            return int(self.starts[0]) + position
+        run = int(self._ends.searchsorted(position, side="right"))
+        return int(self.stops[run]) - (int(self._ends[run]) - position)
+
+    def positions(self, ids: Ids) -> Ids:
+        """Where ``ids`` stand, same shape; -1 for those that are not here."""
+        if not len(self.starts):
+            return np.full(len(ids), -1, np.int64)
+        order = np.argsort(self.starts, kind="stable")
+        run = order[np.maximum(np.searchsorted(self.starts[order], ids, side="right") - 1, 0)]
+        found = (ids >= self.starts[run]) & (ids < self.stops[run])
+        positions: Ids = np.where(found, self._ends[run] - (self.stops[run] - ids), -1)
+        return positions
+
+    def concat(self, other: Runs) -> Runs:
+        """These rows, then the other's."""
+        return _joined(
+            np.concatenate([self.starts, other.starts]), np.concatenate([self.stops, other.stops])
+        )
+
+    def intersection(self, other: Runs) -> Runs:
+        """The ids that are in both."""
+        return self._cut(other, keep_inside=True)
+
+    def difference(self, other: Runs) -> Runs:
+        """The ids that are not in ``other``."""
+        return self._cut(other, keep_inside=False) if self and other else self
+
+    def intersects(self, other: Runs) -> bool:
+        """Whether any id is in both."""
+        return bool(self.intersection(other))
+
+    def _cut(self, other: Runs, *, keep_inside: bool) -> Runs:
+        """Cut every run at the other's edges, then keep the parts inside (or outside) it."""
+        cover = other._ascending()
+        if not self or not cover:
+            return EMPTY
+        edges = np.unique(np.concatenate([cover.starts, cover.stops]))
+        low = np.searchsorted(edges, self.starts, side="right")
+        n_inner = np.maximum(np.searchsorted(edges, self.stops, side="left") - low, 0)
+        parts = np.repeat(np.arange(len(self.starts)), n_inner + 1)
+        within = np.arange(len(parts)) - np.repeat(np.cumsum(n_inner + 1) - n_inner - 1, n_inner + 1)
+        first, last = within == 0, within == n_inner[parts]
+        edge = low[parts] + within
+        starts = np.where(first, self.starts[parts], edges[np.maximum(edge - 1, 0)])
+        stops = np.where(last, self.stops[parts], edges[np.minimum(edge, len(edges) - 1)])
+        run = np.maximum(np.searchsorted(cover.starts, starts, side="right") - 1, 0)
+        inside = (starts >= cover.starts[run]) & (starts < cover.stops[run])
+        kept = inside if keep_inside else ~inside
+        return _joined(starts[kept], stops[kept])
+
+    def _ascending(self) -> Runs:
+        order = np.argsort(self.starts, kind="stable")
+        return _joined(self.starts[order], self.stops[order])
+
+
+def _joined(starts: Ids, stops: Ids) -> Runs:
+    """Runs without empty ones, neighbours joined."""
+    full = stops > starts
+    starts, stops = starts[full], stops[full]
+    if len(starts) > 1:
+        breaks = np.flatnonzero(starts[1:] != stops[:-1])
+        starts = starts[np.concatenate([[0], breaks + 1])]
+        stops = stops[np.concatenate([breaks, [len(stops) - 1]])]
+    return Runs(starts, stops)
+
+
+EMPTY = Runs(np.empty(0, np.int64), np.empty(0, np.int64))
