@@ -25,6 +25,7 @@ CLOUDS = {
 LOOPS = {"anyio", "asyncio", "concurrent", "socket", "threading", "trio"}
 
 MUST_NOT_KNOW = {
+    "dtypes": CLOUDS | LOOPS,
     "errors": CLOUDS | LOOPS,
     "keys": CLOUDS | LOOPS,
     "options": CLOUDS | LOOPS,

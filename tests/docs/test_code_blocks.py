@@ -94,9 +94,9 @@ def test_blocks_of_a_page_share_names_and_may_await(tmp_path: Path) -> None:
     seen = tmp_path / "seen"
     page = write(
         tmp_path,
-        "import asyncio\nx = 1",
+        "import asyncio\nfrom pathlib import Path\nx = 1",
         "await asyncio.sleep(0)\nx += 1",
-        f"open({str(seen)!r}, 'w').write(str(x))",
+        f"Path({str(seen)!r}).write_text(str(x))",
     )
     run_document(page)
     assert seen.read_text() == "2"
