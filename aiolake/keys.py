@@ -90,7 +90,7 @@ def check_ref_name(name: str, what: str) -> str:
 
 def check_column_name(name: str) -> str:
     """A column's name: ``/`` separates groups; no empty part, ``.``, ``..``, control character."""
-    if not isinstance(name, str) or not name or len(name.encode()) > 1024:
+    if not isinstance(name, str) or not name or len(name.encode(errors="surrogatepass")) > 1024:
         raise InvalidInputError(f"{name!r} is no column name: use 1 to 1,024 bytes of text")
     parts = name.split("/")
     if any(part in ("", ".", "..") for part in parts):
