@@ -46,13 +46,15 @@ class Guard:
 
         Cost: under 300 ns; every read calls this.
         """
+        # Not get_running_loop(): it asks the kernel for the process id, in Python 3.11 each time. A
+        # thread runs one loop at a time, so a loop bound to this thread that runs, runs here.
         loop = self._loop
         if (
             loop is not None
-            and loop is _get_running_loop()
             and self._thread == get_ident()
             and self._generation == current.generation
             and not self._closed
+            and loop.is_running()
         ):
             return
         self._check_slowly()

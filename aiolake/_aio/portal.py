@@ -183,7 +183,8 @@ class _Stream(Generic[T]):
         _refuse_forked(self._generation)
         if self._ended.done():
             raise self._closed()
-        self._asked = asked = concurrent.futures.Future()
+        asked: concurrent.futures.Future[_Answer[T]] = concurrent.futures.Future()
+        self._asked = asked
         self._loop.call_soon_threadsafe(self._requests.put_nowait, asked)
         answer = asked.result()
         self._asked = None
