@@ -1,0 +1,96 @@
+"""What the header of a JPEG says, without decoding it.
+
+Source: ITU-T T.81, annex B.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+__all__ = ["JPEG_MAGIC", "JpegHeader", "read_header"]
+
+JPEG_MAGIC = b"\xff\xd8\xff"
+END_OF_IMAGE = b"\xff\xd9"
+
+_BARE = frozenset((0x01, *range(0xD0, 0xD8)))
+_FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
+_PLAIN_FRAMES = frozenset((0xC0, 0xC1, 0xC2))
+_SCAN = 0xDA
+
+
+@dataclass(frozen=True, slots=True)
+class JpegHeader:
+    """The frame header of a JPEG.
+
+    Attributes:
+        height: In pixels.
+        width: In pixels.
+        components: 1 gray, 3 colour, 4 CMYK or YCCK.
+        plain: Huffman-coded baseline or progressive of 8 bits, which every decoder reads.
+    """
+
+    height: int
+    width: int
+    components: int
+    plain: bool
+
+
+def read_header(data: bytes) -> JpegHeader:
+    """Read a JPEG's markers up to its first scan.
+
+    Raises:
+        ValueError: Not a JPEG, cut off (before or after the scan began), or without pixels.
+    """
+    if not data.startswith(JPEG_MAGIC):
+        raise ValueError("it does not begin as a JPEG does")
+    header: JpegHeader | None = None
+    position = 2
+    while True:
+        marker, position, stop = _segment(data, position)
+        if marker in _FRAMES and header is None:
+            header = _frame(data[position:stop], marker)
+        if marker == _SCAN:
+            break
+        position = stop
+    if header is None:
+        raise ValueError("the JPEG has no frame header")
+    if data.rfind(END_OF_IMAGE, stop) < 0:
+        raise ValueError("the JPEG is cut off: its end marker is missing")
+    return header
+
+
+def _segment(data: bytes, position: int) -> tuple[int, int, int]:
+    """The next marker that has a body, and where the body starts and stops."""
+    while True:
+        if data[position : position + 1] != b"\xff":
+            raise ValueError(_broken(data, position))
+        while data[position : position + 1] == b"\xff":
+            position += 1
+        if position + 3 > len(data):
+            raise ValueError("the JPEG is cut off in its header")
+        marker = data[position]
+        position += 1
+        if marker not in _BARE:
+            break
+    length = int.from_bytes(data[position : position + 2])
+    if marker in (0x00, 0xD8, 0xD9) or length < 2:
+        raise ValueError(f"the JPEG's header is damaged at byte {position}")
+    if position + length > len(data):
+        raise ValueError("the JPEG is cut off in its header")
+    return marker, position + 2, position + length
+
+
+def _broken(data: bytes, position: int) -> str:
+    if position >= len(data):
+        return "the JPEG is cut off in its header"
+    return f"the JPEG's header is damaged at byte {position}"
+
+
+def _frame(body: bytes, marker: int) -> JpegHeader:
+    if len(body) < 6:
+        raise ValueError("the JPEG's frame header is too short")
+    height, width = int.from_bytes(body[1:3]), int.from_bytes(body[3:5])
+    if not height or not width:
+        raise ValueError(f"the JPEG has no pixels: {height} x {width}")
+    plain = marker in _PLAIN_FRAMES and body[0] == 8
+    return JpegHeader(height, width, body[5], plain)

@@ -1,0 +1,202 @@
+"""Text, JSON and opaque bytes."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+import numpy as np
+
+from aiolake.codecs import zstd
+from aiolake.codecs.base import Buffer, Encoded, describe
+from aiolake.errors import FormatError, InvalidInputError
+from aiolake.types import Compression
+
+__all__ = ["BytesCodec", "JsonCodec", "TextCodec", "decode_json", "encode_json"]
+
+
+@dataclass(frozen=True, slots=True)
+class BytesCodec:
+    """A codec of opaque bytes.
+
+    Attributes:
+        compression: Of each sample.
+    """
+
+    compression: Compression = "none"
+
+    @property
+    def ndim(self) -> int:
+        """0: bytes have no shape."""
+        return 0
+
+    def encode(self, value: object) -> Encoded:
+        """``bytes``, ``bytearray`` or ``memoryview``; copied unless they are ``bytes``."""
+        if not isinstance(value, bytes | bytearray | memoryview):
+            raise InvalidInputError(f"expected bytes, got {describe(value)}")
+        return Encoded(_pack(bytes(value), self.compression), ())
+
+    def decode(self, payload: Buffer, shape: tuple[int, ...] = ()) -> bytes:
+        """The bytes that were given."""
+        return _unpack(payload, self.compression)
+
+    def raw(self, payload: Buffer, shape: tuple[int, ...] = ()) -> bytes:
+        """The bytes that were given."""
+        return _unpack(payload, self.compression)
+
+
+@dataclass(frozen=True, slots=True)
+class TextCodec:
+    """A codec of text, as UTF-8.
+
+    Attributes:
+        compression: Of each sample.
+    """
+
+    compression: Compression = "none"
+
+    @property
+    def ndim(self) -> int:
+        """0: text has no shape."""
+        return 0
+
+    def encode(self, value: object) -> Encoded:
+        """``str`` without lone surrogates, which UTF-8 cannot hold."""
+        if not isinstance(value, str):
+            raise InvalidInputError(f"expected text (str), got {describe(value)}")
+        try:
+            return Encoded(_pack(value.encode(), self.compression), ())
+        except UnicodeEncodeError as error:
+            raise InvalidInputError(
+                f"the text holds a lone surrogate at character {error.start}, which UTF-8 cannot "
+                "store; use Bytes for text that is not Unicode"
+            ) from error
+
+    def decode(self, payload: Buffer, shape: tuple[int, ...] = ()) -> str:
+        """The text."""
+        try:
+            return str(_unpack(payload, self.compression), "utf-8")
+        except UnicodeDecodeError as error:
+            raise FormatError(f"a stored text is not UTF-8: {error}") from error
+
+    def raw(self, payload: Buffer, shape: tuple[int, ...] = ()) -> bytes:
+        """The text's UTF-8 bytes."""
+        return _unpack(payload, self.compression)
+
+
+@dataclass(frozen=True, slots=True)
+class JsonCodec:
+    """A codec of JSON values.
+
+    Attributes:
+        compression: Of each sample.
+    """
+
+    compression: Compression = "none"
+
+    @property
+    def ndim(self) -> int:
+        """0: JSON has no shape."""
+        return 0
+
+    def encode(self, value: object) -> Encoded:
+        """A JSON value, see ``encode_json``."""
+        return Encoded(_pack(encode_json(value), self.compression), ())
+
+    def decode(self, payload: Buffer, shape: tuple[int, ...] = ()) -> Any:
+        """The value: dict, list, str, int, float, bool or None."""
+        return decode_json(_unpack(payload, self.compression))
+
+    def raw(self, payload: Buffer, shape: tuple[int, ...] = ()) -> bytes:
+        """The JSON text in UTF-8."""
+        return _unpack(payload, self.compression)
+
+
+def _pack(data: bytes, compression: Compression) -> bytes:
+    return zstd.compress(data) if compression == "zstd" else data
+
+
+def _unpack(payload: Buffer, compression: Compression) -> bytes:
+    return zstd.decompress(payload) if compression == "zstd" else bytes(payload)
+
+
+def encode_json(value: object) -> bytes:
+    """JSON text that reads back as the same value.
+
+    Dicts with text keys, lists, tuples (read back as lists), text, integers, finite floats, truth
+    values and None; numpy scalars become the Python number.
+
+    Raises:
+        InvalidInputError: Anything JSON cannot say (NaN, infinity, a lone surrogate, other keys,
+            arrays, times, bytes); the message says where in the value it is.
+    """
+    try:
+        text = msgspec.json.encode(value, enc_hook=_number)
+        if msgspec.json.decode(text) == value:
+            return text
+        # msgspec writes NaN as null and keys, bytes and times as text: look for what changed.
+        return msgspec.json.encode(_plain(value, "$"))
+    except RecursionError as error:
+        raise InvalidInputError("the JSON value is nested too deeply, or holds itself") from error
+    except (TypeError, ValueError, NotImplementedError) as error:
+        if isinstance(error, InvalidInputError):
+            raise
+        _plain(value, "$")
+        raise InvalidInputError(f"the value is no JSON: {error}") from error
+
+
+def decode_json(text: Buffer) -> Any:
+    """The value of a JSON text.
+
+    Raises:
+        FormatError: It is not JSON.
+    """
+    try:
+        return msgspec.json.decode(text)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise FormatError(f"a stored value is not JSON: {error}") from error
+
+
+def _number(value: object) -> object:
+    if isinstance(value, np.bool_ | np.integer | np.floating):
+        return value.item()
+    raise NotImplementedError(type(value).__name__)
+
+
+def _plain(value: object, where: str) -> object:
+    """A copy of dicts, lists and scalars only, or the error that says what is not."""
+    if value is None or isinstance(value, bool | int | str):
+        return _scalar(value, where)
+    if isinstance(value, dict):
+        return {_key(k, where): _plain(v, f"{where}.{k}") for k, v in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(inner, f"{where}[{i}]") for i, inner in enumerate(value)]
+    if isinstance(value, np.bool_ | np.integer | np.floating):
+        value = value.item()
+    if isinstance(value, float):
+        if not math.isfinite(value):
+            raise InvalidInputError(f"JSON cannot hold {value} (at {where}); use None or a text")
+        return float(value)
+    raise InvalidInputError(
+        f"JSON cannot hold {describe(value)} (at {where}); use dicts, lists, text, numbers"
+    )
+
+
+def _scalar(value: bool | int | str | None, where: str) -> object:
+    if isinstance(value, str) and not _is_unicode(value):
+        raise InvalidInputError(f"text with a lone surrogate (at {where}) is not Unicode")
+    return value
+
+
+def _key(key: object, where: str) -> str:
+    if not isinstance(key, str):
+        raise InvalidInputError(f"JSON keys are text, got {describe(key)} (in {where})")
+    if not _is_unicode(key):
+        raise InvalidInputError(f"a key with a lone surrogate (in {where}) is not Unicode")
+    return key
+
+
+def _is_unicode(text: str) -> bool:
+    return not any("\ud800" <= char <= "\udfff" for char in text)
