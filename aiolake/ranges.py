@@ -62,7 +62,8 @@ class Runs:
 
     def flat(self) -> list[int]:
         """``first, count, first, count, ...``: the stored form."""
-        return np.column_stack([self.starts, self.stops - self.starts]).ravel().tolist()
+        pairs = np.column_stack([self.starts, self.stops - self.starts])
+        return [int(value) for value in pairs.ravel()]
 
     def __len__(self) -> int:
         return int(self._ends[-1]) if len(self._ends) else 0
@@ -137,7 +138,8 @@ class Runs:
         low = np.searchsorted(edges, self.starts, side="right")
         n_inner = np.maximum(np.searchsorted(edges, self.stops, side="left") - low, 0)
         parts = np.repeat(np.arange(len(self.starts)), n_inner + 1)
-        within = np.arange(len(parts)) - np.repeat(np.cumsum(n_inner + 1) - n_inner - 1, n_inner + 1)
+        first_part = np.cumsum(n_inner + 1) - n_inner - 1
+        within = np.arange(len(parts)) - np.repeat(first_part, n_inner + 1)
         first, last = within == 0, within == n_inner[parts]
         edge = low[parts] + within
         starts = np.where(first, self.starts[parts], edges[np.maximum(edge - 1, 0)])

@@ -1,0 +1,360 @@
+"""A log entry: one JSON document and its crc32c, and the values inside it.
+
+Source: docs/spec/v1.md, "The log".
+"""
+
+from __future__ import annotations
+
+from typing import Any, TypeAlias
+
+import msgspec
+
+from aiolake.errors import CorruptDataError, FormatError, UnsupportedVersionError
+from aiolake.format.checksum import crc32c
+from aiolake.ranges import Runs
+from aiolake.types import Constant, Schema
+
+__all__ = [
+    "FORMAT_VERSION",
+    "KNOWN_FEATURES",
+    "MAX_ENTRY_BYTES",
+    "Blob",
+    "Description",
+    "Effects",
+    "Entry",
+    "ListRef",
+    "LogState",
+    "ManifestRef",
+    "Operation",
+    "Piece",
+    "Refs",
+    "Requires",
+    "RowRuns",
+    "RunsValue",
+    "Segment",
+    "Snapshot",
+    "decode_entry",
+    "encode_entry",
+]
+
+FORMAT_VERSION = 1
+MAX_ENTRY_BYTES = 64 * 1024
+KNOWN_FEATURES: frozenset[str] = frozenset()
+"""Required features this release understands; the names reserved for later are in the spec."""
+
+
+class Blob(msgspec.Struct, frozen=True):
+    """A value that is too long for an entry and lies in ``lists/`` as zstd-compressed JSON."""
+
+    base: int
+    id: str
+    size: int
+    crc: int
+
+
+RunsValue: TypeAlias = Blob | tuple[int, ...]
+"""Runs of row ids: ``first, count, first, count, ...``, or where that lies."""
+
+
+class ManifestRef(msgspec.Struct, frozen=True):
+    """A manifest object; ``blocks`` are packed (u32 length, u32 crc32c) of its blocks in order."""
+
+    base: int
+    id: str
+    blocks: bytes
+
+
+class Piece(msgspec.Struct, frozen=True, omit_defaults=True, rename={
+    "column": "c", "rows": "r", "page_rows": "p", "nbytes": "b", "inline": "t", "manifest": "m",
+    "constant": "v", "stats": "s",
+}):  # fmt: skip
+    """A run of one column's rows in a snapshot.
+
+    Exactly one of ``inline``, ``manifest`` and ``constant`` is set.
+
+    Attributes:
+        column: Column id.
+        rows: Row-id runs it covers, flat.
+        page_rows: Rows per manifest entry: 1 for one entry a row, more for pages.
+        nbytes: Stored payload bytes behind it.
+        inline: One manifest block.
+        manifest: Where its blocks are.
+        constant: Every row holds this value.
+        stats: Reserved for column statistics.
+    """
+
+    column: int
+    rows: tuple[int, ...]
+    page_rows: int = 1
+    nbytes: int = 0
+    inline: bytes | None = None
+    manifest: ManifestRef | None = None
+    constant: Constant | None = None
+    stats: dict[str, Any] | None = None
+
+    @property
+    def n_rows(self) -> int:
+        """How many rows it covers."""
+        return sum(self.rows[1::2])
+
+
+class Segment(msgspec.Struct, frozen=True, array_like=True):
+    """One column's part of a list object: bytes ``[start, stop)``, zstd-compressed JSON pieces.
+
+    Its pieces lie within the row ids ``[low, high)``.
+    """
+
+    column: int
+    start: int
+    stop: int
+    crc: int
+    low: int
+    high: int
+
+
+class ListRef(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A list of pieces in ``lists/``.
+
+    Attributes:
+        base: Its base.
+        id: Its id.
+        size: Bytes of the whole object.
+        header: Bytes of its header, which holds the segments.
+        crc: crc32c of the header.
+        n: Pieces in it.
+        low: Its pieces lie within the row ids ``[low, high)``.
+        high: See ``low``.
+        segments: The header's content, where there are at most 64 columns.
+    """
+
+    base: int
+    id: str
+    size: int
+    header: int
+    crc: int
+    n: int
+    low: int
+    high: int
+    segments: tuple[Segment, ...] | None = None
+
+
+class RowRuns(msgspec.Struct, frozen=True, omit_defaults=True):
+    """The rows of a snapshot in order: those of ``listed``, then those of ``tail`` (flat runs)."""
+
+    n: int = 0
+    listed: Blob | None = None
+    tail: tuple[int, ...] = ()
+
+
+class Description(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What a snapshot's columns are, and the dataset's own metadata (JSON values)."""
+
+    schema: Schema
+    metadata: dict[str, Any] = {}
+
+
+class Snapshot(msgspec.Struct, frozen=True, omit_defaults=True):
+    """The state of a branch after a commit.
+
+    Attributes:
+        branch: The branch the commit was made on.
+        parent: The snapshot before it, or ``None``.
+        message: The author's words.
+        author: Who committed, or ``""``.
+        description: Columns and metadata; ``None`` where ``listed_description`` says where
+            they lie.
+        listed_description: See ``description``.
+        rows: Its rows in order.
+        lists: Lists of pieces, oldest first.
+        pieces: Pieces newer than those in the lists, oldest first; the later wins.
+    """
+
+    branch: str
+    parent: int | None
+    rows: RowRuns
+    description: Description | None = None
+    listed_description: Blob | None = None
+    message: str = ""
+    author: str = ""
+    lists: tuple[ListRef, ...] = ()
+    pieces: tuple[Piece, ...] = ()
+
+
+class Effects(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What an operation touched: all that another one needs to know to rebase over it.
+
+    Attributes:
+        appended: Rows appended.
+        updated: Row ids whose values changed.
+        updated_columns: Columns of those values.
+        deleted: Row ids removed.
+        added: Ids of columns added.
+        renamed: Ids of columns renamed.
+        dropped: Ids of columns dropped.
+        metadata: Metadata keys changed: ``/<key>``, or ``<column id>/<key>``.
+        optimized: Pieces replaced.
+        restored: The snapshot whose content the branch took over.
+        merged: The snapshot whose rows were appended.
+        branches: Branches created, moved or deleted.
+        tags: Tags created or deleted.
+    """
+
+    appended: int = 0
+    updated: RunsValue = ()
+    updated_columns: tuple[int, ...] = ()
+    deleted: RunsValue = ()
+    added: tuple[int, ...] = ()
+    renamed: tuple[int, ...] = ()
+    dropped: tuple[int, ...] = ()
+    metadata: tuple[str, ...] = ()
+    optimized: int = 0
+    restored: int | None = None
+    merged: int | None = None
+    branches: tuple[str, ...] = ()
+    tags: tuple[str, ...] = ()
+
+
+class Operation(msgspec.Struct, frozen=True):
+    """What an entry does: ``create, commit, optimize, restore, merge, branch, tag, expire, gc,
+    closed`` or ``noop``, and its effects.
+    """
+
+    kind: str
+    effects: Effects
+
+
+class LogState(msgspec.Struct, frozen=True):
+    """What holds for the log as a whole after an entry.
+
+    Attributes:
+        first: The entry that created this dataset.
+        next_row_id: The next row's id; never reset.
+        next_column_id: The next column's id; never reset.
+        expire_below: Snapshots below it may be opened only while a branch or tag holds them.
+        collect_below: Objects with a smaller base may have been deleted.
+    """
+
+    first: int
+    next_row_id: int = 0
+    next_column_id: int = 0
+    expire_below: int = 0
+    collect_below: int = 0
+
+
+class Refs(msgspec.Struct, frozen=True, omit_defaults=True):
+    """The table of names: each branch's and tag's snapshot.
+
+    Attributes:
+        branches: Name to snapshot; ``None`` takes back a name of ``listed``.
+        tags: Likewise.
+        listed: A ``Refs`` in ``lists/`` that these names lie over.
+    """
+
+    branches: dict[str, int | None] = {}
+    tags: dict[str, int | None] = {}
+    listed: Blob | None = None
+
+
+class Requires(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Features one must know to read, and to write."""
+
+    read: tuple[str, ...] = ()
+    write: tuple[str, ...] = ()
+
+
+class Entry(msgspec.Struct, frozen=True, rename={"format": "aiolake"}):
+    """One record of the log.
+
+    Attributes:
+        format: The format's version.
+        requires: Required features.
+        dataset: The dataset's id.
+        n: Its number, from 1.
+        write_id: Who wrote it: unique to the attempt's transaction.
+        time: UTC, ISO 8601 with microseconds and ``Z``; never before the entry's before it.
+        operation: What it does.
+        state: What holds for the log after it.
+        refs: The table of names after it.
+        snapshot: For a commit, the branch's new state.
+    """
+
+    format: int
+    requires: Requires
+    dataset: str
+    n: int
+    write_id: str
+    time: str
+    operation: Operation
+    state: LogState
+    refs: Refs
+    snapshot: Snapshot | None
+
+
+class _Versioned(msgspec.Struct, rename={"format": "aiolake"}):
+    format: int
+    requires: Requires = Requires()
+
+
+_encoder = msgspec.json.Encoder()
+_decoder = msgspec.json.Decoder(Entry)
+_versioned = msgspec.json.Decoder(_Versioned)
+_TRAILER = 10
+
+
+def encode_entry(entry: Entry) -> bytes:
+    """The stored bytes: JSON, newline, 8 hex digits of its crc32c, newline."""
+    body = _encoder.encode(entry)
+    return b"%s\n%08x\n" % (body, crc32c(body))
+
+
+def decode_entry(data: Any, key: str) -> Entry:
+    """Read an entry's bytes.
+
+    Raises:
+        CorruptDataError: Cut short, or the checksum differs.
+        UnsupportedVersionError: A newer format, or a feature this release does not know.
+        FormatError: Not an entry.
+    """
+    raw = bytes(data)
+    body, trailer = raw[:-_TRAILER], raw[-_TRAILER:]
+    if len(raw) <= _TRAILER or trailer != b"\n%08x\n" % crc32c(body):
+        raise CorruptDataError(
+            f"log entry {key!r} is cut short or does not match its checksum; restore the object "
+            "from a copy",
+            key=key,
+            start=0,
+            stop=len(raw),
+        )
+    try:
+        _check_version(_versioned.decode(body), key)
+        return _decoder.decode(body)
+    except msgspec.MsgspecError as error:
+        raise FormatError(f"{key!r} is no aiolake log entry: {error}", key=key) from error
+
+
+def _check_version(found: _Versioned, key: str) -> None:
+    if found.format != FORMAT_VERSION:
+        raise UnsupportedVersionError(
+            f"{key!r} is of format {found.format}; this release reads format {FORMAT_VERSION}: "
+            "upgrade aiolake",
+            key=key,
+            format=found.format,
+        )
+    unknown = sorted(set(found.requires.read) - KNOWN_FEATURES)
+    if unknown:
+        raise UnsupportedVersionError(
+            f"{key!r} needs features this release cannot read ({', '.join(unknown)}): "
+            "upgrade aiolake",
+            key=key,
+            features=unknown,
+        )
+
+
+def unwritable_features(entry: Entry) -> tuple[str, ...]:
+    """Features a writer must know and this release does not."""
+    return tuple(sorted(set(entry.requires.write) - KNOWN_FEATURES))
+
+
+def runs_of(value: tuple[int, ...]) -> Runs:
+    """The runs an inline ``RunsValue`` holds."""
+    return Runs.from_flat(value)

@@ -1,0 +1,147 @@
+"""Objects in ``lists/``: single values (blobs) and lists of pieces.
+
+Source: docs/spec/v1.md, "Lists".
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterable, Sequence
+from typing import Any, TypeVar
+
+import msgspec
+import zstandard
+
+from aiolake.errors import FormatError
+from aiolake.format.checksum import crc32c, verify
+from aiolake.format.entry import Blob, Description, ListRef, Piece, Refs, Segment
+from aiolake.keys import LISTS, object_key
+
+__all__ = [
+    "MAX_INLINE_SEGMENTS",
+    "blob_key",
+    "decode_blob",
+    "decode_list",
+    "decode_segment",
+    "decode_segments",
+    "encode_blob",
+    "encode_list",
+    "list_key",
+]
+
+MAX_INLINE_SEGMENTS = 64
+T = TypeVar("T", Description, Refs, tuple[int, ...])
+
+_encoder = msgspec.json.Encoder()
+_pieces = msgspec.json.Decoder(tuple[Piece, ...])
+_segments = msgspec.json.Decoder(tuple[Segment, ...])
+
+
+def blob_key(blob: Blob) -> str:
+    """Where a blob lies."""
+    return object_key(LISTS, blob.base, blob.id)
+
+
+def list_key(ref: ListRef) -> str:
+    """Where a list of pieces lies."""
+    return object_key(LISTS, ref.base, ref.id)
+
+
+def encode_blob(value: Any, base: int, id: str) -> tuple[Blob, bytes]:
+    """A value as an object of ``lists/``, and the reference to it."""
+    data = zstandard.compress(_encoder.encode(value))
+    return Blob(base, id, len(data), crc32c(data)), data
+
+
+def decode_blob(data: Any, blob: Blob, type: type[T]) -> T:
+    """The value of a blob.
+
+    Raises:
+        CorruptDataError: The checksum differs.
+        FormatError: It is no such value.
+    """
+    key = blob_key(blob)
+    verify(data, blob.crc, key)
+    value: T = _decode(msgspec.json.Decoder(type), data, key)
+    return value
+
+
+def encode_list(pieces: Sequence[Piece], base: int, id: str) -> tuple[ListRef, bytes]:
+    """A list object of pieces (in order, the later wins) and the reference to it."""
+    by_column: dict[int, list[Piece]] = {}
+    for piece in pieces:
+        by_column.setdefault(piece.column, []).append(piece)
+    segments: list[Segment] = []
+    bodies: list[bytes] = []
+    start = 0
+    for column, members in sorted(by_column.items()):
+        body = zstandard.compress(_encoder.encode(members))
+        low, high = _bounds(members)
+        segments.append(Segment(column, start, start + len(body), crc32c(body), low, high))
+        bodies.append(body)
+        start += len(body)
+    return _assemble(pieces, segments, bodies, base, id)
+
+
+def _assemble(
+    pieces: Sequence[Piece], segments: list[Segment], bodies: list[bytes], base: int, id: str
+) -> tuple[ListRef, bytes]:
+    table = zstandard.compress(_encoder.encode(segments))
+    header = struct.pack("<I", len(table)) + table
+    data = b"".join([header, *bodies])
+    low, high = _bounds(pieces)
+    inline = tuple(segments) if len(segments) <= MAX_INLINE_SEGMENTS else None
+    ref = ListRef(
+        base=base,
+        id=id,
+        size=len(data),
+        header=len(header),
+        crc=crc32c(header),
+        n=len(pieces),
+        low=low,
+        high=high,
+        segments=inline,
+    )
+    return ref, data
+
+
+def decode_segments(header: Any, ref: ListRef) -> tuple[Segment, ...]:
+    """The segments a list's header (its first ``ref.header`` bytes) names."""
+    key = list_key(ref)
+    verify(header, ref.crc, key)
+    segments: tuple[Segment, ...] = _decode(_segments, memoryview(header)[4:], key)
+    return segments
+
+
+def decode_segment(data: Any, ref: ListRef, segment: Segment) -> tuple[Piece, ...]:
+    """One column's pieces, from the segment's bytes."""
+    key = list_key(ref)
+    verify(data, segment.crc, key, ref.header + segment.start)
+    pieces: tuple[Piece, ...] = _decode(_pieces, data, key)
+    return pieces
+
+
+def decode_list(data: Any, ref: ListRef) -> tuple[Piece, ...]:
+    """Every piece of a list, from the object's bytes; columns ascending, each in order."""
+    view = memoryview(data)
+    pieces: list[Piece] = []
+    for segment in decode_segments(view[: ref.header], ref):
+        body = view[ref.header + segment.start : ref.header + segment.stop]
+        pieces.extend(decode_segment(body, ref, segment))
+    return tuple(pieces)
+
+
+def _bounds(pieces: Iterable[Piece]) -> tuple[int, int]:
+    """The smallest ``[low, high)`` that holds the pieces' row ids; (0, 0) without any."""
+    low, high = 1 << 62, 0
+    for piece in pieces:
+        for first, count in zip(piece.rows[::2], piece.rows[1::2], strict=True):
+            low, high = min(low, first), max(high, first + count)
+    return (low, high) if high else (0, 0)
+
+
+def _decode(decoder: msgspec.json.Decoder[Any], data: Any, key: str) -> Any:
+    try:
+        return decoder.decode(zstandard.decompress(data))
+    except (msgspec.MsgspecError, zstandard.ZstdError) as error:
+        raise FormatError(f"{key!r} is no list of this format: {error}", key=key) from error

@@ -1,0 +1,239 @@
+"""Manifest blocks: where up to 4,096 samples or pages lie, as little-endian columns.
+
+A block's bytes are one form byte (0: as it is, 1: one zstd frame) and then::
+
+    u32 n          entries
+    u16 n_chunks   chunk objects named
+    u8  flags      1: nulls, 2: parts
+    u8  ndim       numbers of shape per entry
+    n_chunks x (u64 base, 26 ASCII bytes id)
+    n x u16        chunk of each entry; 65,535: the payload is in parts
+    n x u64        offset, or the index of the first part
+    n x u64        length in bytes, of all parts together
+    n x u32        crc32c of the stored bytes
+    n x ndim x u32 shape, row by row
+    nulls: ceil(n / 8) bytes, little bit order; for a page: it ends in a validity bitmap
+    parts: u32 count, then as columns u16 chunk, u64 offset, u64 length, u32 crc32c
+
+Source: docs/spec/v1.md, "Manifests".
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+import zstandard
+
+from aiolake.errors import FormatError
+from aiolake.format.checksum import crc32c, verify
+from aiolake.format.entry import ManifestRef
+from aiolake.keys import CHUNKS, object_key
+
+__all__ = [
+    "BLOCK_ENTRIES",
+    "IN_PARTS",
+    "Block",
+    "Blocks",
+    "block_ranges",
+    "decode_block",
+    "encode_block",
+    "pack_blocks",
+]
+
+BLOCK_ENTRIES = 4096
+IN_PARTS = 0xFFFF
+_HEAD = struct.Struct("<IHBB")
+_CHUNK = struct.Struct("<Q26s")
+_NULLS, _PARTS = 1, 2
+_COMPRESS_FROM = 512
+
+Array: TypeAlias = npt.NDArray[Any]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Parts:
+    """The parts of huge payloads, as columns."""
+
+    chunk: Array
+    offset: Array
+    length: Array
+    crc: Array
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Block:
+    """The decoded columns of a block of ``n`` entries.
+
+    Attributes:
+        chunks: (base, id) of the chunk objects named.
+        chunk: uint16 (n,), index into ``chunks`` or ``IN_PARTS``.
+        offset: uint64 (n,), bytes; for ``IN_PARTS`` the index of the first part.
+        length: uint64 (n,), stored bytes.
+        crc: uint32 (n,).
+        shape: uint32 (n, ndim).
+        null: bool (n,), or ``None`` without any.
+        parts: Parts, or ``None`` without any.
+    """
+
+    chunks: tuple[tuple[int, str], ...]
+    chunk: Array
+    offset: Array
+    length: Array
+    crc: Array
+    shape: Array
+    null: Array | None = None
+    parts: Parts | None = None
+
+    def __len__(self) -> int:
+        return len(self.chunk)
+
+    def keys(self) -> tuple[str, ...]:
+        """The keys of the chunk objects."""
+        return tuple(object_key(CHUNKS, base, id) for base, id in self.chunks)
+
+    def parts_of(self, i: int) -> range:
+        """Which parts make entry ``i``: consecutive ones whose lengths add up to its own."""
+        assert self.parts is not None
+        first, total, last = int(self.offset[i]), int(self.length[i]), int(self.offset[i])
+        while total > 0:
+            if last >= len(self.parts.length):
+                raise FormatError("a manifest names parts it does not hold")
+            total -= int(self.parts.length[last])
+            last += 1
+        return range(first, last)
+
+
+def encode_block(block: Block) -> bytes:
+    """The stored bytes of a block."""
+    flags = _NULLS * (block.null is not None) | _PARTS * (block.parts is not None)
+    out = [_HEAD.pack(len(block), len(block.chunks), flags, block.shape.shape[1])]
+    out += [_CHUNK.pack(base, id.encode()) for base, id in block.chunks]
+    out += _columns(block.chunk, block.offset, block.length, block.crc)
+    out.append(block.shape.astype("<u4").tobytes())
+    if block.null is not None:
+        out.append(np.packbits(block.null, bitorder="little").tobytes())
+    if block.parts is not None:
+        parts = block.parts
+        out.append(struct.pack("<I", len(parts.chunk)))
+        out += _columns(parts.chunk, parts.offset, parts.length, parts.crc)
+    return _with_form(b"".join(out))
+
+
+def _columns(chunk: Array, offset: Array, length: Array, crc: Array) -> list[bytes]:
+    columns = (chunk, "<u2"), (offset, "<u8"), (length, "<u8"), (crc, "<u4")
+    return [array.astype(dtype).tobytes() for array, dtype in columns]
+
+
+def _with_form(raw: bytes) -> bytes:
+    if len(raw) >= _COMPRESS_FROM:
+        packed = zstandard.compress(raw)
+        if len(packed) < len(raw):
+            return b"\x01" + packed
+    return b"\x00" + raw
+
+
+class _Reader:
+    """Takes arrays off a buffer; a short buffer is a ``FormatError``."""
+
+    def __init__(self, data: Any, where: str) -> None:
+        self.data = data
+        self.at = 0
+        self.where = where
+
+    def take(self, nbytes: int) -> memoryview:
+        stop = self.at + nbytes
+        if stop > len(self.data):
+            raise FormatError(f"{self.where}: a manifest block is cut short", key=self.where)
+        view = memoryview(self.data)[self.at : stop]
+        self.at = stop
+        return view
+
+    def column(self, dtype: str, n: int) -> Array:
+        return np.frombuffer(self.take(n * np.dtype(dtype).itemsize), dtype)
+
+
+def decode_block(data: Any, where: str) -> Block:
+    """Read a block's stored bytes (already verified); ``where`` names it in errors.
+
+    Raises:
+        FormatError: It is no block.
+    """
+    reader = _Reader(_without_form(data, where), where)
+    n, n_chunks, flags, ndim = _HEAD.unpack(reader.take(_HEAD.size))
+    chunks = tuple(_chunk(reader) for _ in range(n_chunks))
+    chunk, offset, length, crc = _read_columns(reader, n)
+    shape = reader.column("<u4", n * ndim).reshape(n, ndim)
+    null = None
+    if flags & _NULLS:
+        bits = reader.column("u1", (n + 7) // 8)
+        null = np.unpackbits(bits, count=n, bitorder="little").astype(bool)
+    parts = None
+    if flags & _PARTS:
+        (n_parts,) = struct.unpack("<I", reader.take(4))
+        parts = Parts(*_read_columns(reader, n_parts))
+    _check_chunks(chunk, n_chunks, parts, where)
+    return Block(chunks, chunk, offset, length, crc, shape, null, parts)
+
+
+def _without_form(data: Any, where: str) -> Any:
+    view = memoryview(data)
+    if not len(view) or view[0] not in (0, 1):
+        raise FormatError(f"{where}: not a manifest block", key=where)
+    if view[0] == 0:
+        return view[1:]
+    try:
+        return zstandard.decompress(view[1:])
+    except zstandard.ZstdError as error:
+        raise FormatError(f"{where}: a manifest block does not decompress", key=where) from error
+
+
+def _chunk(reader: _Reader) -> tuple[int, str]:
+    base, id = _CHUNK.unpack(reader.take(_CHUNK.size))
+    return base, id.decode("ascii")
+
+
+def _read_columns(reader: _Reader, n: int) -> tuple[Array, Array, Array, Array]:
+    return (
+        reader.column("<u2", n),
+        reader.column("<u8", n),
+        reader.column("<u8", n),
+        reader.column("<u4", n),
+    )
+
+
+def _check_chunks(chunk: Array, n_chunks: int, parts: Parts | None, where: str) -> None:
+    known = (chunk < n_chunks) | ((chunk == IN_PARTS) & (parts is not None))
+    if not known.all() or (parts is not None and not (parts.chunk < n_chunks).all()):
+        raise FormatError(f"{where}: a manifest names a chunk it does not hold", key=where)
+
+
+@dataclass(frozen=True, slots=True)
+class Blocks:
+    """The index of a manifest object: the byte range and crc32c of each block."""
+
+    starts: tuple[int, ...]
+    stops: tuple[int, ...]
+    crcs: tuple[int, ...]
+
+
+def pack_blocks(blocks: Sequence[bytes]) -> bytes:
+    """The packed index of blocks that follow each other in an object."""
+    return b"".join(struct.pack("<II", len(block), crc32c(block)) for block in blocks)
+
+
+def block_ranges(ref: ManifestRef) -> Blocks:
+    """Unpack a manifest's block index."""
+    table = np.frombuffer(ref.blocks, "<u4").reshape(-1, 2)
+    stops = np.cumsum(table[:, 0], dtype=np.int64)
+    starts = stops - table[:, 0]
+    return Blocks(tuple(starts.tolist()), tuple(stops.tolist()), tuple(table[:, 1].tolist()))
+
+
+def check_block(data: Any, crc: int, key: str, start: int) -> None:
+    """Verify the stored bytes of a block of a manifest object."""
+    verify(data, crc, key, start)

@@ -1,0 +1,183 @@
+"""Requests that the log's protocols yield, and the answers they are sent.
+
+A protocol is a synchronous generator ``Steps[T]``: it yields a request, is sent the answer (or
+thrown the error), and returns a ``T``. It does no I/O, reads no clock and draws no random number,
+so the same code runs over a store and under a schedule simulator.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, TypeAlias, TypeVar
+
+from aiolake.errors import AiolakeError
+from aiolake.format.entry import Entry
+from aiolake.stores.base import Buffer, CreateOutcome, Listing, ListPage
+
+__all__ = [
+    "CreateEntry",
+    "DeleteObjects",
+    "ListObjects",
+    "Listing",
+    "Now",
+    "Pause",
+    "PutObjects",
+    "ReadEntries",
+    "ReadHint",
+    "ReadObjects",
+    "Refused",
+    "Request",
+    "Steps",
+    "TakeSlot",
+    "create_entry",
+    "list_objects",
+    "now",
+    "pause",
+    "read_entries",
+    "read_entry",
+    "read_objects",
+]
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class ReadEntries:
+    """Read log entries, all at once. Answer: ``tuple[Entry | None, ...]``."""
+
+    numbers: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ListObjects:
+    """One page of a listing. Answer: ``ListPage``, or ``None`` where listing is not to be had."""
+
+    prefix: str
+    limit: int
+    token: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ReadHint:
+    """The number in ``log/hint``. Answer: ``int``, 0 without one."""
+
+
+@dataclass(frozen=True, slots=True)
+class CreateEntry:
+    """Create-only put of entry ``n``. Answer: ``CreateOutcome`` or ``Refused``."""
+
+    n: int
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """A definite refusal: nothing was written by this attempt."""
+
+    error: AiolakeError
+
+
+@dataclass(frozen=True, slots=True)
+class TakeSlot:
+    """Run ``commit.take_slot`` shielded from cancellation.
+
+    Answer: the entry that holds the slot now, ours or another's.
+    """
+
+    entry: Entry
+
+
+@dataclass(frozen=True, slots=True)
+class ReadObjects:
+    """Read whole objects, all at once. Answer: ``tuple[Buffer, ...]``."""
+
+    keys: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class PutObjects:
+    """Write objects, all at once. Answer: ``None``."""
+
+    objects: tuple[tuple[str, bytes], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class DeleteObjects:
+    """Remove objects. Answer: ``None``."""
+
+    keys: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Now:
+    """The time. Answer: ``datetime`` in UTC."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pause:
+    """Wait before another attempt. Answer: ``False`` when the deadline has passed."""
+
+    attempt: int
+
+
+Request: TypeAlias = (
+    ReadEntries
+    | ListObjects
+    | ReadHint
+    | CreateEntry
+    | TakeSlot
+    | ReadObjects
+    | PutObjects
+    | DeleteObjects
+    | Now
+    | Pause
+)
+Steps: TypeAlias = Generator[Request, Any, T]
+
+
+def read_entries(numbers: tuple[int, ...]) -> Steps[tuple[Entry | None, ...]]:
+    """Entries by number, ``None`` for those that are not there."""
+    if not numbers:
+        return ()
+    answer: tuple[Entry | None, ...] = yield ReadEntries(numbers)
+    return answer
+
+
+def read_entry(n: int) -> Steps[Entry | None]:
+    """One entry by number."""
+    (entry,) = yield from read_entries((n,))
+    return entry
+
+
+def read_objects(keys: tuple[str, ...]) -> Steps[tuple[Buffer, ...]]:
+    """Whole objects by key."""
+    if not keys:
+        return ()
+    answer: tuple[Buffer, ...] = yield ReadObjects(keys)
+    return answer
+
+
+def list_objects(prefix: str, limit: int, token: str | None = None) -> Steps[ListPage | None]:
+    """One page of a listing."""
+    answer: ListPage | None = yield ListObjects(prefix, limit, token)
+    return answer
+
+
+def create_entry(n: int, data: bytes) -> Steps[CreateOutcome | Refused]:
+    """One attempt to create an entry."""
+    answer: CreateOutcome | Refused = yield CreateEntry(n, data)
+    return answer
+
+
+def now() -> Steps[datetime]:
+    """The time, UTC."""
+    answer: datetime = yield Now()
+    return answer
+
+
+def pause(attempt: int) -> Steps[bool]:
+    """Wait; ``False`` when the deadline has passed."""
+    answer: bool = yield Pause(attempt)
+    return answer
