@@ -50,7 +50,10 @@ def _describe(task: asyncio.Task[Any]) -> str:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Watch the two places through which every loop's leavings pass."""
+    """Share tests out as processes become free; watch where every loop's leavings pass."""
+    # Here rather than in addopts, where ``-p no:xdist`` would trip over it.
+    if config.getoption("dist", "no") == "load":
+        config.option.dist = "worksteal"
     found = config.stash[_LEFT_BEHIND] = []
 
     def cancel_all_tasks(loop: asyncio.AbstractEventLoop) -> None:

@@ -82,6 +82,12 @@ def test_a_package_that_gathers_names_lists_them() -> None:
     assert not found
 
 
+def test_every_directory_of_modules_is_a_package() -> None:
+    # import-linter does not see a directory without __init__.py, and so would not check it.
+    directories = {module.path.parent for module in modules()}
+    assert [str(d) for d in directories if not (d / "__init__.py").exists()] == []
+
+
 def test_every_module_says_what_it_is() -> None:
     assert [m.name for m in modules() if not ast.get_docstring(m.tree)] == []
 
