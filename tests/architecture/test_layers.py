@@ -22,7 +22,7 @@ CLOUDS = {
     "httpx",
     "s3fs",
 }
-LOOPS = {"anyio", "asyncio", "concurrent", "socket", "threading", "trio"}
+LOOPS = {"anyio", "asyncio", "concurrent", "socket", "trio"}
 
 MUST_NOT_KNOW = {
     "dtypes": CLOUDS | LOOPS,
