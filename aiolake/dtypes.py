@@ -31,16 +31,17 @@ _SMALL = (
     "float8_e8m0fnu", "int2", "int4", "uint2", "uint4",
 )  # fmt: skip
 _NAMES = frozenset(_BY_CODE.values()) | frozenset(_SMALL)
-_UNIT = re.compile(r"^(?:(datetime64|M8)|(timedelta64|m8))\[(Y|M|W|D|h|m|s|ms|us|ns|ps|fs|as)\]$")
+# Compiled when first used: that takes longer than the rest of the module.
+_UNIT = r"(?:(datetime64|M8)|(timedelta64|m8))\[(Y|M|W|D|h|m|s|ms|us|ns|ps|fs|as)\]"
 _REFUSED = (
-    (re.compile(r"^(object_?|O\d*|void\d*|V\d*|\[.*)$"), "use one column per field, Json or Bytes"),
+    (r"(object_?|O\d*|void\d*|V\d*|\[.*)", "use one column per field, Json or Bytes"),
     (
-        re.compile(r"^(c?longdouble|float(96|128)|complex(192|256)|[gG]|f(12|16)|c(24|32))$"),
+        r"(c?longdouble|float(96|128)|complex(192|256)|[gG]|f(12|16)|c(24|32))",
         "its bytes differ between platforms; use float64 or complex128",
     ),
-    (re.compile(r"^(str_?|bytes_?|[USaT]\d*|StringDType.*|str\d+|bytes\d+)$"), "use Text or Bytes"),
+    (r"(str_?|bytes_?|[USaT]\d*|StringDType.*|str\d+|bytes\d+)", "use Text or Bytes"),
     (
-        re.compile(r"^(datetime64|timedelta64|M8|m8)(\[.*\])?$"),
+        r"(datetime64|timedelta64|M8|m8)(\[.*\])?",
         "name one plain unit, as in 'datetime64[us]'",
     ),
 )
@@ -58,7 +59,7 @@ def canonical_dtype(dtype: DTypeName) -> str:
     """
     text = _dtype_text(dtype)
     code = text[1:] if text[:1] in ("<", ">", "=", "|") else text
-    unit = _UNIT.match(code)
+    unit = re.fullmatch(_UNIT, code)
     if unit:
         return f"{'datetime64' if unit[1] else 'timedelta64'}[{unit[3]}]"
     name = _BY_CODE.get(code) or _BY_ALIAS.get(text) or text
@@ -76,7 +77,7 @@ def _dtype_text(dtype: object) -> str:
 
 def _refusal(text: str) -> str:
     for pattern, advice in _REFUSED:
-        if pattern.match(text):
+        if re.fullmatch(pattern, text):
             return f"dtype {text!r} is not stored: {advice}"
     return f"{text!r} is no dtype; try 'float32', 'int64' or 'bool'"
 

@@ -12,7 +12,7 @@ import difflib
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, SupportsIndex, TypeAlias
 
 import msgspec
 
@@ -104,7 +104,7 @@ class Tensor(msgspec.Struct, frozen=True, tag_field="type", tag="tensor"):
         def __init__(
             self,
             dtype: DTypeName,
-            shape: Sequence[int | None] | int = (),
+            shape: Sequence[SupportsIndex | None] | SupportsIndex = (),
             compression: Compression = "none",
         ) -> None: ...
 

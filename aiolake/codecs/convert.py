@@ -156,6 +156,8 @@ def _check_range(source: Array, low: int, high: int, dtype: np.dtype[Any]) -> No
 
 
 def _cast_floats(source: Array, dtype: np.dtype[Any]) -> Array:
+    if not is_native(source.dtype) and not is_native(dtype):
+        source = source.astype(np.float32)  # Holds each of them; not all convert to each other.
     with np.errstate(all="ignore"):
         out = source.astype(dtype)
         native = is_native(dtype) and is_native(source.dtype)

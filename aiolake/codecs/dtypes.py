@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import re
+import sys
 from typing import Any
 
 import numpy as np
@@ -21,7 +22,8 @@ def dtype_of(name: str) -> np.dtype[Any]:
 
         small: np.dtype[Any] = np.dtype(getattr(ml_dtypes, name))
         return small
-    return np.dtype(name).newbyteorder("<")
+    dtype = np.dtype(name)
+    return dtype if sys.byteorder == "little" else dtype.newbyteorder("<")
 
 
 def int_range(name: str) -> tuple[int, int]:

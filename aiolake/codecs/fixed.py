@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from aiolake.codecs import zstd
 from aiolake.codecs.base import Buffer, describe
 from aiolake.codecs.convert import bytes_of, to_array
+from aiolake.codecs.dtypes import is_native
 from aiolake.errors import FormatError, InvalidInputError
 from aiolake.types import Compression
 
@@ -122,7 +123,7 @@ class FixedCodec:
         if valid is not None and not valid[i]:
             return None
         value = array[i]
-        if not self.row_shape and self.dtype.isbuiltin == 1 and self.dtype.kind in "biufc":
+        if not self.row_shape and is_native(self.dtype) and self.dtype.kind in "biufc":
             return value.item()
         return value
 

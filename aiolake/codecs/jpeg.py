@@ -36,24 +36,19 @@ class JpegHeader:
 
 
 def read_header(data: bytes) -> JpegHeader:
-    """Read a JPEG's markers up to its first scan.
+    """Read a JPEG's markers up to its frame, and look for the end marker behind it.
 
     Raises:
-        ValueError: Not a JPEG, cut off (before or after the scan began), or without pixels.
+        ValueError: Not a JPEG, cut off, or without pixels.
     """
     if not data.startswith(JPEG_MAGIC):
         raise ValueError("it does not begin as a JPEG does")
-    header: JpegHeader | None = None
-    position = 2
-    while True:
-        marker, position, stop = _segment(data, position)
-        if marker in _FRAMES and header is None:
-            header = _frame(data[position:stop], marker)
+    marker, start, stop = _segment(data, 2)
+    while marker not in _FRAMES:
         if marker == _SCAN:
-            break
-        position = stop
-    if header is None:
-        raise ValueError("the JPEG has no frame header")
+            raise ValueError("the JPEG has no frame header")
+        marker, start, stop = _segment(data, stop)
+    header = _frame(data[start:stop], marker)
     if data.rfind(END_OF_IMAGE, stop) < 0:
         raise ValueError("the JPEG is cut off: its end marker is missing")
     return header

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import threading
-
-import zstandard
+from functools import cached_property
+from typing import TYPE_CHECKING
 
 from aiolake.codecs.base import Buffer
 from aiolake.errors import FormatError
+
+if TYPE_CHECKING:
+    from zstandard import ZstdCompressor, ZstdDecompressor
 
 __all__ = ["LEVEL", "compress", "decompress"]
 
@@ -19,9 +22,17 @@ MAX_RATIO = 1 << 16
 class _Contexts(threading.local):
     """zstandard's contexts must not be used by two threads at once, and are costly to make."""
 
-    def __init__(self) -> None:
-        self.compressor = zstandard.ZstdCompressor(level=LEVEL)
-        self.decompressor = zstandard.ZstdDecompressor()
+    @cached_property
+    def compressor(self) -> ZstdCompressor:
+        import zstandard
+
+        return zstandard.ZstdCompressor(level=LEVEL)
+
+    @cached_property
+    def decompressor(self) -> ZstdDecompressor:
+        import zstandard
+
+        return zstandard.ZstdDecompressor()
 
 
 _contexts = _Contexts()
@@ -42,6 +53,8 @@ def decompress(frame: Buffer, nbytes: int | None = None) -> bytes:
     Raises:
         FormatError: Not one whole frame, or of another size.
     """
+    import zstandard  # Not at the top: it costs more to load than all of this package.
+
     try:
         size = zstandard.frame_content_size(frame)
         _check_size(size, nbytes, len(frame))
