@@ -76,7 +76,8 @@ class Runs:
             return NotImplemented
         return np.array_equal(self.starts, other.starts) and np.array_equal(self.stops, other.stops)
 
-    __hash__ = None  # type: ignore[assignment]
+    def __hash__(self) -> int:
+        return hash((self.starts.tobytes(), self.stops.tobytes()))
 
     def __repr__(self) -> str:
         pairs = zip(self.starts.tolist(), self.stops.tolist(), strict=True)

@@ -135,11 +135,11 @@ def refs_with(entry: Entry, *, branch: str | None = None, tag: str | None = None
     return (yield from load_refs(entry))
 
 
-def spill_refs(entry_refs: Refs, whole: Refs | None, spill: Spill) -> Refs:
-    """A table for an entry; a long one is moved into ``lists/`` (``whole`` is all of it)."""
-    if _nbytes(entry_refs) <= REFS_BYTES:
-        return entry_refs
-    return Refs(listed=spill.blob(whole if whole is not None else entry_refs))
+def spill_refs(entry: Entry, spill: Spill) -> Steps[Refs]:
+    """A table for an entry; a long one is moved into ``lists/``, with what is there."""
+    if _nbytes(entry.refs) <= REFS_BYTES:
+        return entry.refs
+    return Refs(listed=spill.blob((yield from load_refs(entry))))
 
 
 def load_runs(value: RunsValue) -> Steps[Runs]:

@@ -12,7 +12,7 @@ from datetime import datetime
 
 from aiolake import keys
 from aiolake.errors import CorruptDataError
-from aiolake.format.entry import Blob, Entry, Piece
+from aiolake.format.entry import Blob, Entry, LogState, Piece
 from aiolake.format.lists import blob_key, decode_list, list_key
 from aiolake.format.manifest import block_ranges, check_block, decode_block
 from aiolake.versions import rules
@@ -114,8 +114,8 @@ def _batches(items: tuple[str, ...]) -> Iterable[tuple[str, ...]]:
     return (items[i : i + _BATCH] for i in range(0, len(items), _BATCH))
 
 
-def unreferenced(wanted: frozenset[str], below: int) -> Steps[tuple[str, ...]]:
-    """Keys of objects with a base under ``below`` that nobody wants."""
+def unreferenced(wanted: frozenset[str], state: LogState) -> Steps[tuple[str, ...]]:
+    """Keys of objects behind the fence that nobody wants."""
     found: list[str] = []
     for kind in (keys.LISTS, keys.MANIFESTS, keys.CHUNKS):
         token = None
@@ -125,7 +125,9 @@ def unreferenced(wanted: frozenset[str], below: int) -> Steps[tuple[str, ...]]:
                 return tuple(found)
             for item in page.objects:
                 base = keys.base_of_key(item.key)
-                if base is not None and base < below and item.key not in wanted:
+                if base is None or item.key in wanted:
+                    continue
+                if rules.may_delete(base, state):
                     found.append(item.key)
             token = page.token
             if token is None:
@@ -141,7 +143,7 @@ def remove_unreferenced(head: Entry, *, dry_run: bool = False) -> Steps[tuple[st
     closed = rules.is_closed(head)
     entries = () if closed else (yield from kept_snapshots(head))
     wanted = yield from keys_of(entries)
-    unwanted = yield from unreferenced(wanted, head.state.collect_below)
+    unwanted = yield from unreferenced(wanted, head.state)
     if unwanted and not dry_run:
         yield DeleteObjects(unwanted)
     return unwanted

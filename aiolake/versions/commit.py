@@ -9,14 +9,22 @@ from dataclasses import dataclass, field
 import msgspec
 
 from aiolake import keys
-from aiolake.errors import ConflictError, InvalidInputError, OutcomeUnknownError
+from aiolake.errors import (
+    AiolakeError,
+    ConflictError,
+    InvalidInputError,
+    NotFoundError,
+    OutcomeUnknownError,
+)
 from aiolake.format.entry import (
     FORMAT_VERSION,
     MAX_ENTRY_BYTES,
     Entry,
     ListRef,
     Operation,
+    Piece,
     RunsValue,
+    Snapshot,
     encode_entry,
     unwritable_features,
 )
@@ -28,7 +36,6 @@ from aiolake.versions.blobs import (
     Spill,
     load_description,
     load_lists,
-    load_refs,
     load_runs,
     spill_description,
     spill_effects,
@@ -62,6 +69,8 @@ __all__ = [
 ]
 
 FOLD_BYTES = 16 * 1024
+MOST_OTHER_BYTES = 48 * 1024
+"""An entry with more than this beside its pieces has all its lists merged into one."""
 SEARCHED_ENTRIES = 1000
 
 
@@ -107,7 +116,7 @@ def commit(
     """
     if context.idempotent:
         done = yield from find_write(head, context.write_id)
-        if done is not None:
+        if done is not None and head.entry is not None and done.n >= head.entry.state.first:
             return Committed(done, head)
     mine = yield from _own_footprint(intent)
     fresh = seen
@@ -115,8 +124,16 @@ def commit(
         done = next((entry for entry in fresh if rules.is_ours(entry, context.write_id)), None)
         if done is not None:
             return Committed(done, head)
-        yield from _check(mine, intent, head, fresh)
-        entry = yield from _prepare(intent, head, context)
+        try:
+            yield from _check(mine, intent, head, fresh)
+            entry = yield from _prepare(intent, head, context)
+        except NotFoundError:
+            # What the head needed may have been expired and collected since it was read.
+            head, further = yield from read_forward(head)
+            if not further:
+                raise
+            fresh = (*fresh, *further)
+            continue
         holder: Entry = yield TakeSlot(entry)
         before, head = head, advance(head, holder)
         if rules.is_ours(holder, context.write_id):
@@ -156,14 +173,26 @@ def _rows_touched(updated: RunsValue, deleted: RunsValue) -> Steps[Runs]:
 def _check(
     mine: conflicts.Footprint, intent: Intent, head: Head, fresh: tuple[Entry, ...]
 ) -> Steps[None]:
-    """Refuse what conflicts with entries committed meanwhile, or began behind the fence."""
-    for entry in fresh:
+    """Refuse what conflicts with entries committed meanwhile, or began behind the fence.
+
+    The end of the dataset and the fence come first: behind them objects that the other entries
+    need may be gone.
+    """
+    yield from _check_conflicts(mine, tuple(entry for entry in fresh if rules.is_closed(entry)))
+    if head.entry is not None and not rules.is_closed(head.entry):
+        _check_head(intent, head.entry)
+    yield from _check_conflicts(mine, fresh)
+
+
+def _check_conflicts(mine: conflicts.Footprint, entries: tuple[Entry, ...]) -> Steps[None]:
+    for entry in entries if mine.kinds else ():
         pair = conflicts.conflict(mine, (yield from footprint_of(entry)))
         if pair is not None:
             raise ConflictError(conflicts.explain(pair, entry), entry=entry.n)
-    if head.entry is None:
-        return
-    unknown = unwritable_features(head.entry)
+
+
+def _check_head(intent: Intent, entry: Entry) -> None:
+    unknown = unwritable_features(entry)
     if unknown:
         raise InvalidInputError(
             f"writing this dataset needs features of a newer release ({', '.join(unknown)}): "
@@ -171,10 +200,10 @@ def _check(
             features=unknown,
         )
     base = intent.min_base
-    if base is not None and rules.behind_fence(base, head.entry.state):
+    if base is not None and rules.behind_fence(base, entry.state):
         raise ConflictError(
             f"the transaction began at entry {base}, before gc raised its fence to "
-            f"{head.entry.state.collect_below}: its objects may be gone; run it again",
+            f"{entry.state.collect_below}: its objects may be gone; run it again",
             base=base,
         )
 
@@ -213,23 +242,20 @@ def _seal(body: Body, head: Head, write_id: str, spill: Spill) -> Steps[Entry]:
         refs=body.refs,
         snapshot=snapshot,
     )
-    whole = (yield from load_refs(entry)) if entry.refs.listed is not None else None
-    entry = msgspec.structs.replace(entry, refs=spill_refs(entry.refs, whole, spill))
+    entry = msgspec.structs.replace(entry, refs=(yield from spill_refs(entry, spill)))
     return (yield from _folded(entry, spill))
 
 
 def _folded(entry: Entry, spill: Spill) -> Steps[Entry]:
     """An entry of more than 16 KiB has its pieces moved into a list."""
+    snapshot = entry.snapshot
     nbytes = len(encode_entry(entry))
-    if entry.snapshot is not None and entry.snapshot.pieces and nbytes > FOLD_BYTES:
-        snapshot = entry.snapshot
+    if snapshot is not None and snapshot.pieces and nbytes > FOLD_BYTES:
         n_merged = lists_to_merge(snapshot.lists, len(snapshot.pieces))
-        kept = snapshot.lists[: len(snapshot.lists) - n_merged]
-        older = yield from load_lists(snapshot.lists[len(kept) :])
-        ref = spill.pieces((*older, *snapshot.pieces))
-        entry = msgspec.structs.replace(
-            entry, snapshot=msgspec.structs.replace(snapshot, lists=(*kept, ref), pieces=())
-        )
+        if nbytes - _nbytes_of(snapshot.pieces) > MOST_OTHER_BYTES:
+            n_merged = len(snapshot.lists)
+        folded = yield from _fold(snapshot, n_merged, spill)
+        entry = msgspec.structs.replace(entry, snapshot=folded)
         nbytes = len(encode_entry(entry))
     if nbytes > MAX_ENTRY_BYTES:
         raise InvalidInputError(
@@ -237,6 +263,18 @@ def _folded(entry: Entry, spill: Spill) -> Steps[Entry]:
             "the transaction"
         )
     return entry
+
+
+def _fold(snapshot: Snapshot, n_merged: int, spill: Spill) -> Steps[Snapshot]:
+    """A snapshot with its pieces and its newest lists in one list."""
+    kept = snapshot.lists[: len(snapshot.lists) - n_merged]
+    older = yield from load_lists(snapshot.lists[len(kept) :])
+    ref = spill.pieces((*older, *snapshot.pieces))
+    return msgspec.structs.replace(snapshot, lists=(*kept, ref), pieces=())
+
+
+def _nbytes_of(pieces: tuple[Piece, ...]) -> int:
+    return len(msgspec.json.encode(pieces))
 
 
 def lists_to_merge(lists: tuple[ListRef, ...], n_pieces: int) -> int:
@@ -272,7 +310,7 @@ def take_slot(entry: Entry) -> Steps[Entry]:
         if isinstance(answer, Refused) and attempt == 0:
             raise answer.error
         if answer is CreateOutcome.EXISTS:
-            holder = yield from read_entry(n)
+            holder = yield from _read_holder(n, attempt)
             if holder is not None:
                 return holder
         attempt += 1
@@ -283,6 +321,16 @@ def take_slot(entry: Entry) -> Steps[Entry]:
                 write_id=write_id,
                 slot=n,
             )
+
+
+def _read_holder(n: int, attempt: int) -> Steps[Entry | None]:
+    """Who holds a taken slot; ``None`` if that cannot be learnt and it may be ourselves."""
+    try:
+        return (yield from read_entry(n))
+    except AiolakeError:
+        if attempt == 0:
+            raise
+        return None
 
 
 class Outcome(enum.StrEnum):
@@ -321,8 +369,12 @@ def find_commit(head: Head, write_id: str, slot: int | None) -> Steps[Found]:
     ``head`` must have been read after the attempt. Without a slot, a commit that is not found is
     pending: its put may still land behind the head.
     """
+    settled = rules.is_settled(slot, head.n)
+    if slot is not None and settled:
+        holder = yield from read_entry(slot)
+        if holder is not None and rules.is_ours(holder, write_id):
+            return Found(Outcome.COMMITTED, slot)
     entry = yield from find_write(head, write_id)
     if entry is not None:
         return Found(Outcome.COMMITTED, entry.n)
-    settled = slot is not None and slot <= head.n
     return Found(Outcome.NOT_COMMITTED if settled else Outcome.PENDING)

@@ -391,4 +391,6 @@ class Noop(_Base):
         yield from ()
         if head.entry is None:
             raise NotFoundError(f"there is no dataset at {url}", url=url)
-        return self._body(head.entry, self.kind, self.effects)
+        # Whoever reads only the newest entry must still see that the dataset was deleted.
+        kind = head.entry.operation.kind if rules.is_closed(head.entry) else self.kind
+        return self._body(head.entry, kind, self.effects)

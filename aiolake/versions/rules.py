@@ -16,6 +16,8 @@ __all__ = [
     "is_closed",
     "is_held",
     "is_ours",
+    "is_settled",
+    "may_delete",
     "next_ids",
     "raised",
     "takes_effect",
@@ -25,11 +27,13 @@ __all__ = [
 def takes_effect(previous: Entry | None, entry: Entry) -> bool:
     """Whether an entry changes anything: it belongs to the dataset, or creates it anew.
 
-    An entry of another dataset fills its slot and has no effect.
+    An entry of another dataset fills its slot and has no effect, nor has one after the end.
     """
-    if previous is None or entry.dataset == previous.dataset:
+    if previous is None:
         return True
-    return is_closed(previous) and entry.operation.kind == "create"
+    if is_closed(previous):
+        return is_closed(entry) or entry.operation.kind == "create"
+    return entry.dataset == previous.dataset
 
 
 def is_closed(entry: Entry) -> bool:
@@ -45,6 +49,16 @@ def is_ours(entry: Entry, write_id: str) -> bool:
 def behind_fence(min_base: int, state: LogState) -> bool:
     """Whether a transaction that began at ``min_base`` may have lost objects to gc."""
     return min_base < state.collect_below
+
+
+def may_delete(base: int, state: LogState) -> bool:
+    """Whether an unreferenced object with this base can never become referenced."""
+    return base < state.collect_below
+
+
+def is_settled(slot: int | None, head: int) -> bool:
+    """Whether a put to a slot can land no more, since the slot is taken."""
+    return slot is not None and slot <= head
 
 
 def is_held(snapshot: int, state: LogState, refs: Refs) -> bool:
