@@ -47,7 +47,7 @@ class Tree:
         try:
             yield fd
         finally:
-            self._fs.close(fd)
+            self._close(fd)
 
     @contextmanager
     def made(self, parts: Sequence[str]) -> Iterator[int]:
@@ -56,7 +56,7 @@ class Tree:
         try:
             yield fd
         finally:
-            self._fs.close(fd)
+            self._close(fd)
 
     def _descend(self, fd: int, parts: Sequence[str], step: Callable[[str, str, int], int]) -> int:
         path = ""
@@ -65,7 +65,7 @@ class Tree:
             try:
                 child = step(path, part, fd)
             finally:
-                self._fs.close(fd)
+                self._close(fd)
             fd = child
         return fd
 
@@ -99,7 +99,7 @@ class Tree:
                 self._fs.mkdir(name, dir_fd=fd)
             self._sync(fd)
         finally:
-            self._fs.close(fd)
+            self._close(fd)
 
     def _open(self, path: str, part: str, fd: int) -> int:
         try:
@@ -115,7 +115,7 @@ class Tree:
         try:
             self._sync_once(path, child, fd)
         except BaseException:
-            self._fs.close(child)
+            self._close(child)
             raise
         return child
 
@@ -124,18 +124,27 @@ class Tree:
             self._fs.mkdir(part, dir_fd=fd)
         if part != TEMPORARIES:
             self._sync(fd)
-        return self._open(path, part, fd)
+        child = self._open(path, part, fd)
+        self._remember(path, child)
+        return child
 
     def _sync_once(self, path: str, child: int, fd: int) -> None:
         """Sync a directory another process made: it may have crashed before it could."""
-        if not self._durable or path == f"/{TEMPORARIES}":
-            return
-        known = path, os.fstat(child).st_ino
-        if known not in self._synced:
+        if path != f"/{TEMPORARIES}" and not self._is_remembered(path, child):
             self._sync(fd)
-            if len(self._synced) >= _MAX_SYNCED:
-                self._synced.clear()
-            self._synced.add(known)
+            self._remember(path, child)
+
+    def _is_remembered(self, path: str, child: int) -> bool:
+        return not self._durable or (path, os.fstat(child).st_ino) in self._synced
+
+    def _remember(self, path: str, child: int) -> None:
+        if len(self._synced) >= _MAX_SYNCED:
+            self._synced.clear()
+        self._synced.add((path, os.fstat(child).st_ino))
+
+    def _close(self, fd: int) -> None:
+        with suppress(OSError):
+            self._fs.close(fd)
 
     def _sync(self, fd: int) -> None:
         if self._durable:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Generator
 from contextlib import suppress
@@ -12,6 +13,8 @@ from aiolake.stores._tree import TEMPORARIES, Tree
 from aiolake.stores.base import ListPage, ObjectMeta
 
 __all__ = ["Wanted", "list_page"]
+
+_NOTHING_THERE = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENAMETOOLONG})
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,8 +49,10 @@ def list_page(tree: Tree, wanted: Wanted, limit: int) -> ListPage:
     try:
         with tree.opened(start) as fd:
             found = _collect(fd, "".join(f"{part}/" for part in start), wanted, limit)
-    except (FileNotFoundError, NotADirectoryError):
-        return ListPage((), None)
+    except OSError as error:
+        if error.errno in _NOTHING_THERE:
+            return ListPage((), None)
+        raise
     objects = tuple(found[:limit])
     return ListPage(objects, objects[-1].key if len(found) > limit else None)
 

@@ -106,6 +106,8 @@ class LocalStore:
             file = self._open_now(key)
             if file is None:
                 return None
+        else:
+            file.used = True
         nbytes = stop - start
         if nbytes < 0 or start < 0:
             check_range(key, start, stop)
@@ -119,7 +121,6 @@ class LocalStore:
         except OSError as error:
             self._learn(error)
             return None
-        file.used = True
         return buffer if got == nbytes else None
 
     async def head(self, key: str) -> ObjectMeta:

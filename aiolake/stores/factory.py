@@ -1,0 +1,68 @@
+"""From an address to its store; providers are loaded when first asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from importlib import import_module
+from typing import Any
+
+from aiolake.errors import InvalidInputError
+from aiolake.options import Options
+from aiolake.stores.base import Store
+from aiolake.urls import Address
+
+__all__ = ["open_store"]
+
+Opener = Callable[[Address, Any, Options], Store]
+
+_OPENERS = {
+    "mem": "aiolake.stores.factory:open_memory",
+    "file": "aiolake.stores.factory:open_local",
+}
+
+
+def open_store(address: Address, *, creds: Any = None, options: Options | None = None) -> Store:
+    """The store at an address; nothing is read or connected yet.
+
+    Args:
+        address: From ``urls.parse``.
+        creds: What its provider understands; ``mem`` and ``file`` take none.
+        options: Limits and durability.
+
+    Raises:
+        InvalidInputError: The scheme is not available, or ``creds`` make no sense there.
+        MissingExtraError: The provider's packages are not installed.
+    """
+    name = _OPENERS.get(address.scheme)
+    if name is None:
+        known = ", ".join(f"{scheme}://" for scheme in _OPENERS)
+        raise InvalidInputError(
+            f"{address.scheme}:// is not available in this release yet; available are {known}",
+            scheme=address.scheme,
+        )
+    module, _, function = name.partition(":")
+    opener: Opener = getattr(import_module(module), function)
+    return opener(address, creds, options if options is not None else Options())
+
+
+def open_memory(address: Address, creds: Any, options: Options) -> Store:
+    """A named root of this process's memory."""
+    from aiolake.stores.memory import MemoryStore
+
+    _refuse_creds(address, creds)
+    return MemoryStore.named(address.path)
+
+
+def open_local(address: Address, creds: Any, options: Options) -> Store:
+    """A directory."""
+    from aiolake.stores.local import LocalStore
+
+    _refuse_creds(address, creds)
+    return LocalStore(address.path, durability=options.durability)
+
+
+def _refuse_creds(address: Address, creds: Any) -> None:
+    if creds is not None:
+        raise InvalidInputError(
+            f"{address.scheme}:// needs no credentials; leave creds= out", scheme=address.scheme
+        )

@@ -1,0 +1,151 @@
+"""A store whose requests pass the scheduler."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Coroutine, Sequence
+from functools import partial
+from typing import Any, TypeVar
+
+from aiolake.errors import InvalidInputError, ThrottledError, TransientStoreError
+from aiolake.stores.base import (
+    Buffer,
+    CostModel,
+    CreateOutcome,
+    Listing,
+    ListPage,
+    ObjectMeta,
+    Store,
+    SupportsImmediateReads,
+    total_nbytes,
+)
+from aiolake.stores.checks import check_range
+from aiolake.stores.scheduler import Hold, Scheduler
+
+__all__ = ["ScheduledStore"]
+
+T = TypeVar("T")
+
+_WHOLE_NBYTES = 1 << 20
+"""What a ``get`` is taken to bring: its size is not known before, and what is read whole (log
+entries, lists, hints) is smaller."""
+
+_DELETE_BATCH = 1000
+
+
+class ScheduledStore:
+    """Passes requests on to a store under a scheduler's limits, with retries and deadlines.
+
+    ``create`` is sent once: an answer that did not come, or came as a failure that another attempt
+    might mend, is UNKNOWN.
+
+    Args:
+        store: The store that answers; closed with this one.
+        scheduler: Shared by all stores of a session.
+    """
+
+    def __init__(self, store: Store, scheduler: Scheduler) -> None:
+        self._store = store
+        self._scheduler = scheduler
+        self._counters = scheduler.counters
+        self._now = store.get_range_now if isinstance(store, SupportsImmediateReads) else None
+        self._covered = False
+
+    def covered_by(self, hold: Hold) -> ScheduledStore:
+        """The same store, for requests whose bytes a hold of the same scheduler accounts for."""
+        if hold.scheduler is not self._scheduler:
+            raise InvalidInputError("a hold covers requests of its own scheduler only")
+        store = ScheduledStore(self._store, self._scheduler)
+        store._covered = True
+        return store
+
+    @property
+    def inner(self) -> Store:
+        """The store that answers."""
+        return self._store
+
+    @property
+    def scheduler(self) -> Scheduler:
+        """What its requests pass."""
+        return self._scheduler
+
+    @property
+    def url(self) -> str:
+        """The inner store's."""
+        return self._store.url
+
+    @property
+    def listing(self) -> Listing:
+        """The inner store's."""
+        return self._store.listing
+
+    @property
+    def cost(self) -> CostModel:
+        """The inner store's."""
+        return self._store.cost
+
+    async def get(self, key: str) -> Buffer:
+        """All bytes of an object."""
+        data = await self._run("get", _WHOLE_NBYTES, lambda: self._store.get(key))
+        self._counters.bytes_read += len(data)
+        return data
+
+    async def get_range(self, key: str, start: int, stop: int) -> Buffer:
+        """The bytes ``[start, stop)`` of an object."""
+        check_range(key, start, stop)
+        data = await self._run(
+            "get_range", stop - start, lambda: self._store.get_range(key, start, stop)
+        )
+        self._counters.bytes_read += len(data)
+        return data
+
+    def get_range_now(self, key: str, start: int, stop: int) -> Buffer | None:
+        """As the inner store, past the scheduler: what waits for nothing needs no slot."""
+        if self._now is None:
+            return None
+        data = self._now(key, start, stop)
+        if data is not None:
+            self._counters.immediate_reads += 1
+            self._counters.bytes_read += len(data)
+        return data
+
+    async def head(self, key: str) -> ObjectMeta:
+        """Size of an object."""
+        return await self._run("head", 0, lambda: self._store.head(key))
+
+    async def put(self, key: str, data: Sequence[Buffer]) -> None:
+        """Write an object, replacing any."""
+        nbytes = total_nbytes(data)
+        await self._run("put", nbytes, lambda: self._store.put(key, data))
+        self._counters.bytes_written += nbytes
+
+    async def create(self, key: str, data: Sequence[Buffer]) -> CreateOutcome:
+        """Write an object only if there is none; one attempt."""
+        nbytes = total_nbytes(data)
+        try:
+            outcome = await self._scheduler.once(
+                "create", nbytes, lambda: self._store.create(key, data), covered=self._covered
+            )
+        except (ThrottledError, TransientStoreError):
+            return CreateOutcome.UNKNOWN
+        if outcome is CreateOutcome.CREATED:
+            self._counters.bytes_written += nbytes
+        return outcome
+
+    async def list(self, prefix: str, *, limit: int = 1000, token: str | None = None) -> ListPage:
+        """At most ``limit`` objects whose keys begin with ``prefix``."""
+        return await self._run(
+            "list", 0, lambda: self._store.list(prefix, limit=limit, token=token)
+        )
+
+    async def delete(self, keys: Sequence[str]) -> None:
+        """Remove objects, at most 1,000 in one request."""
+        for first in range(0, len(keys), _DELETE_BATCH):
+            batch = keys[first : first + _DELETE_BATCH]
+            await self._run("delete", 0, partial(self._store.delete, batch))
+
+    async def aclose(self) -> None:
+        """Close the inner store."""
+        await self._store.aclose()
+
+    async def _run(self, verb: str, nbytes: int, send: Callable[[], Coroutine[Any, Any, T]]) -> T:
+        return await self._scheduler.run(verb, nbytes, send, covered=self._covered)
