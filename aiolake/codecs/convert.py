@@ -172,13 +172,14 @@ def _cast_floats(source: Array, dtype: np.dtype[Any]) -> Array:
 
 def _lost(source: Array, out: Array) -> NDArray[np.bool_]:
     """Where a value became infinite or NaN, or a dtype without those held it at its limit."""
-    if out.dtype.kind == "c":
-        return np.asarray(np.isfinite(source) & ~np.isfinite(out))
+    lost = np.asarray(np.isfinite(source) & ~np.isfinite(out))
+    if is_native(out.dtype):
+        return lost
     before, after = source.astype(np.float64), out.astype(np.float64)
-    lost = (np.isnan(before) != np.isnan(after)) | (np.isinf(before) != np.isinf(after))
+    lost |= (np.isnan(before) != np.isnan(after)) | (np.isinf(before) != np.isinf(after))
     if out.dtype.name in _NEVER_INFINITE:
         lost |= np.abs(before) > _NEVER_INFINITE[out.dtype.name]
-    return np.asarray(lost)
+    return lost
 
 
 def _cast_times(source: Array, dtype: np.dtype[Any]) -> Array:

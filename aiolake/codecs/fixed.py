@@ -9,6 +9,7 @@ Source: docs/spec/v1.md, "Pages".
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
@@ -138,6 +139,8 @@ class FixedCodec:
         """All rows at once, or one by one where that fails, to know which row is at fault."""
         if len(values) == 0:
             return np.empty((0, *self.row_shape), self.dtype)
+        if _holds_masked(values):
+            return self._convert_each(values)
         try:
             array = self._convert_all(values)
             if array.shape == (len(values), *self.row_shape):
@@ -223,6 +226,13 @@ def _split_masked(values: np.ma.MaskedArray[Any, Any]) -> tuple[Values, Valid | 
         return data, None
     valid = np.logical_not(masked)
     return data[valid], valid
+
+
+def _holds_masked(values: Values) -> bool:
+    """Whether a row is a masked array: numpy would stack a list of them without their masks."""
+    if isinstance(values, np.ndarray) or "numpy.ma" not in sys.modules:
+        return False
+    return any(issubclass(kind, np.ma.MaskedArray) for kind in set(map(type, values)))
 
 
 def _scatter(present: Array, valid: Valid) -> Array:
