@@ -51,6 +51,8 @@ class Runs:
     @classmethod
     def from_flat(cls, flat: Sequence[int]) -> Runs:
         """Runs from ``first, count, first, count, ...``; neighbours are joined."""
+        if not len(flat):
+            return EMPTY
         table = np.asarray(flat, np.int64).reshape(-1, 2)
         return _joined(table[:, 0], table[:, 0] + table[:, 1])
 
@@ -62,8 +64,10 @@ class Runs:
 
     def flat(self) -> list[int]:
         """``first, count, first, count, ...``: the stored form."""
-        pairs = np.column_stack([self.starts, self.stops - self.starts])
-        return [int(value) for value in pairs.ravel()]
+        pairs = np.empty((len(self.starts), 2), np.int64)
+        pairs[:, 0], pairs[:, 1] = self.starts, self.stops - self.starts
+        flat: list[int] = pairs.ravel().tolist()
+        return flat
 
     def __len__(self) -> int:
         return int(self._ends[-1]) if len(self._ends) else 0
@@ -90,7 +94,8 @@ class Runs:
     def take(self, positions: Ids) -> Ids:
         """The ids at ``positions`` (each in ``[0, len)``), same shape."""
         if len(self.starts) == 1:
-            return positions + self.starts[0]
+            first: np.int64 = self.starts[0]
+            return positions + first
         run = np.searchsorted(self._ends, positions, side="right")
         ids: Ids = self.stops[run] - (self._ends[run] - positions)
         return ids
@@ -114,6 +119,8 @@ class Runs:
 
     def concat(self, other: Runs) -> Runs:
         """These rows, then the other's."""
+        if not self or not other:
+            return self or other
         return _joined(
             np.concatenate([self.starts, other.starts]), np.concatenate([self.stops, other.stops])
         )

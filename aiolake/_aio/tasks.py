@@ -63,6 +63,14 @@ class Tasks:
             _, waiting = await asyncio.wait(waiting, return_when=asyncio.FIRST_EXCEPTION)
         self.check()
 
+    async def aclose(self) -> None:
+        """Cancel what runs and wait for its end, failures unheard; nothing can start any more.
+
+        Cancellation: goes on once all tasks have ended.
+        """
+        self._open = False
+        await cancel_and_wait(self._tasks)
+
     async def __aenter__(self) -> Self:
         self._open = True
         return self

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 import google_crc32c
+import numpy as np
 
 from aiolake.errors import CorruptDataError
 
@@ -17,15 +18,14 @@ __all__ = ["crc32c", "verify"]
 _SLICE_BYTES = 64 * 1024
 
 
-def crc32c(data: Any, seed: int = 0) -> int:
-    """The crc32c of a contiguous buffer; ``seed`` continues an earlier one."""
-    if type(data) is bytes:
-        return google_crc32c.extend(seed, data)  # type: ignore[no-any-return]
-    # The extension takes bytes alone: slices are copied that stay in the processor's cache.
-    view = memoryview(data)
-    for start in range(0, len(view), _SLICE_BYTES):
-        seed = google_crc32c.extend(seed, bytes(view[start : start + _SLICE_BYTES]))
-    return seed
+def crc32c(data: Any) -> int:
+    """The crc32c of a contiguous buffer, without copying it."""
+    if type(data) is not bytes:
+        # The C function takes read-only buffers that need no release: bytes, and such an array.
+        data = np.frombuffer(data, np.uint8)
+        data.flags.writeable = False
+    value: int = google_crc32c.value(data)
+    return value
 
 
 def verify(data: Any, expected: int, key: str, start: int = 0) -> None:

@@ -7,7 +7,7 @@ A block's bytes are one form byte (0: as it is, 1: one zstd frame) and then::
     u8  flags      1: nulls, 2: parts
     u8  ndim       numbers of shape per entry
     n_chunks x (u64 base, 26 ASCII bytes id)
-    n x u16        chunk of each entry; 65,535: the payload is in parts
+    n x u16        chunk of each entry; 65,535: the payload is in parts; 0 for an empty one
     n x u64        offset, or the index of the first part
     n x u64        length in bytes, of all parts together
     n x u32        crc32c of the stored bytes
@@ -22,7 +22,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -88,13 +88,21 @@ class Block:
     shape: Array
     null: Array | None = None
     parts: Parts | None = None
+    _keys: list[tuple[str, ...]] = field(default_factory=list, init=False)
 
     def __len__(self) -> int:
         return len(self.chunk)
 
-    def keys(self) -> tuple[str, ...]:
+    @property
+    def nbytes(self) -> int:
+        """About how much memory it takes."""
+        return 64 * len(self.chunks) + len(self) * (22 + 4 * self.shape.shape[1])
+
+    def chunk_keys(self) -> tuple[str, ...]:
         """The keys of the chunk objects."""
-        return tuple(object_key(CHUNKS, base, id) for base, id in self.chunks)
+        if not self._keys:
+            self._keys.append(tuple(object_key(CHUNKS, base, id) for base, id in self.chunks))
+        return self._keys[0]
 
     def parts_of(self, i: int) -> range:
         """Which parts make entry ``i``: consecutive ones whose lengths add up to its own."""
@@ -176,7 +184,7 @@ def decode_block(data: Any, where: str) -> Block:
     if flags & _PARTS:
         (n_parts,) = struct.unpack("<I", reader.take(4))
         parts = Parts(*_read_columns(reader, n_parts))
-    _check_chunks(chunk, n_chunks, parts, where)
+    _check_chunks(chunk, length, n_chunks, parts, where)
     return Block(chunks, chunk, offset, length, crc, shape, null, parts)
 
 
@@ -206,8 +214,10 @@ def _read_columns(reader: _Reader, n: int) -> tuple[Array, Array, Array, Array]:
     )
 
 
-def _check_chunks(chunk: Array, n_chunks: int, parts: Parts | None, where: str) -> None:
-    known = (chunk < n_chunks) | ((chunk == IN_PARTS) & (parts is not None))
+def _check_chunks(
+    chunk: Array, length: Array, n_chunks: int, parts: Parts | None, where: str
+) -> None:
+    known = (chunk < n_chunks) | (length == 0) | ((chunk == IN_PARTS) & (parts is not None))
     if not known.all() or (parts is not None and not (parts.chunk < n_chunks).all()):
         raise FormatError(f"{where}: a manifest names a chunk it does not hold", key=where)
 

@@ -69,6 +69,11 @@ class ScheduledStore:
         return self._scheduler
 
     @property
+    def answers_now(self) -> bool:
+        """Whether the inner store often answers without waiting; its bytes need no cache."""
+        return self._now is not None
+
+    @property
     def url(self) -> str:
         """The inner store's."""
         return self._store.url

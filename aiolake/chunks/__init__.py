@@ -1,0 +1,1 @@
+"""Samples on storage: packing, locating, planning fetches, reading, prefetching, writing."""

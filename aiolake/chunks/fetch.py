@@ -1,0 +1,178 @@
+"""Reading verified ranges of one store: at once where it can answer at once, else in parallel."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable, Sequence
+
+from aiolake._aio import map_concurrently
+from aiolake.chunks.cache import MemoryCache
+from aiolake.chunks.plan import Fetch, Units, coalesce
+from aiolake.errors import CorruptDataError
+from aiolake.format.checksum import crc32c, verify
+from aiolake.stores.base import Buffer, CostModel
+from aiolake.stores.scheduled import ScheduledStore
+
+__all__ = ["Fetcher"]
+
+_YIELD_BYTES = 8 << 20
+_YIELD_FETCHES = 256
+
+
+class Fetcher:
+    """Verified reads of one dataset's objects.
+
+    Args:
+        store: The dataset's scheduled store.
+        cache: Where payloads of stores that cannot answer at once are kept.
+    """
+
+    def __init__(self, store: ScheduledStore, cache: MemoryCache) -> None:
+        self.store = store
+        self.cache = cache
+        self._url = store.url
+        self._immediate = store.answers_now
+        self._now: Callable[[str, int, int], Buffer | None] = store.get_range_now
+
+    @property
+    def cost(self) -> CostModel:
+        """What requests cost."""
+        return self.store.cost
+
+    def unit_now(self, key: str, start: int, length: int, crc: int) -> Buffer | None:
+        """A verified range if it can be had without waiting; ``None`` if not, or if it is bad."""
+        if self._immediate:
+            data = self._now(key, start, start + length)
+        else:
+            data = self.cache.get((self._url, key, start))
+        if data is None:
+            return None
+        return data if len(data) == length and crc32c(data) == crc else None
+
+    async def unit(self, key: str, start: int, length: int, crc: int) -> Buffer:
+        """A verified range.
+
+        Raises:
+            NotFoundError: There is no such object.
+            CorruptDataError: The bytes are wrong, also when read a second time.
+        """
+        data = self.unit_now(key, start, length, crc) if length else b""
+        if data is None:
+            data = await self._read(key, start, start + length, ((start, length, crc),))
+            if not self._immediate:
+                self.cache.put((self._url, key, start), data, length)
+        return data
+
+    async def units(self, units: Units, *, keep: bool) -> list[Buffer]:
+        """Every unit's bytes, verified, in the order of ``units``.
+
+        Args:
+            units: What to read; neighbours are read together.
+            keep: Whether payloads may stay in the cache: not for passes over a whole dataset.
+        """
+        out: list[Buffer] = [b""] * len(units)
+        missing = self._cached(units, out)
+        fetches = coalesce(missing, self.cost)
+        waiting = []
+        n_bytes = 0
+        for i, fetch in enumerate(fetches):
+            if not self._take_now(fetch, missing, out):
+                waiting.append(fetch)
+            n_bytes += fetch.stop - fetch.start
+            if n_bytes > _YIELD_BYTES or i % _YIELD_FETCHES == _YIELD_FETCHES - 1:
+                n_bytes = 0
+                await asyncio.sleep(0)
+        if waiting:
+            await self._take(waiting, missing, out, keep)
+        return out
+
+    async def fetch(self, fetch: Fetch, units: Units) -> list[tuple[int, Buffer]]:
+        """The units of one fetch, verified."""
+        data: Buffer | None = self._now(fetch.key, fetch.start, fetch.stop)
+        if data is None or not _all_right(data, fetch, units):
+            wanted = [
+                (int(units.start[u]), int(units.length[u]), int(units.crc[u])) for u in fetch.units
+            ]
+            data = await self._read(fetch.key, fetch.start, fetch.stop, wanted)
+        return list(_slices(data, fetch, units))
+
+    def _cached(self, units: Units, out: list[Buffer]) -> Units:
+        """Take what the cache has; the rest keeps its place, the taken have no length."""
+        if self._immediate or not len(self.cache):
+            return units
+        length = units.length.copy()
+        for u in range(len(units)):
+            found = self.cache.get((self._url, units.keys[int(units.key[u])], int(units.start[u])))
+            if found is not None and len(found) == length[u]:
+                out[u], length[u] = found, 0
+        return Units(units.keys, units.key, units.start, length, units.crc)
+
+    def _take_now(self, fetch: Fetch, units: Units, out: list[Buffer]) -> bool:
+        data: Buffer | None = self._now(fetch.key, fetch.start, fetch.stop)
+        if data is None or not _all_right(data, fetch, units):
+            return False
+        for u, payload in _slices(data, fetch, units):
+            out[u] = payload
+        return True
+
+    async def _take(
+        self, fetches: Sequence[Fetch], units: Units, out: list[Buffer], keep: bool
+    ) -> None:
+        async def take(fetch: Fetch) -> None:
+            for u, payload in await self.fetch(fetch, units):
+                out[u] = payload
+                if keep and not self._immediate:
+                    owned = bytes(payload) if len(fetch.units) > 1 else payload
+                    self.cache.put((self._url, fetch.key, int(units.start[u])), owned, len(owned))
+
+        await map_concurrently(take, fetches)
+
+    async def _read(
+        self, key: str, start: int, stop: int, wanted: Iterable[tuple[int, int, int]]
+    ) -> Buffer:
+        """A range with every unit in it verified; wrong bytes are fetched once more."""
+        wanted = tuple(wanted)
+        data = await self.store.get_range(key, start, stop)
+        if not _whole(data, start, stop, wanted):
+            data = await self.store.get_range(key, start, stop)
+            _require(data, key, start, stop, wanted)
+        return data
+
+
+def _slices(data: Buffer, fetch: Fetch, units: Units) -> Iterable[tuple[int, Buffer]]:
+    if len(fetch.units) == 1:
+        yield fetch.units[0], data
+        return
+    view = memoryview(data)
+    for u in fetch.units:
+        at = int(units.start[u]) - fetch.start
+        yield u, view[at : at + int(units.length[u])]
+
+
+def _all_right(data: Buffer, fetch: Fetch, units: Units) -> bool:
+    if len(data) != fetch.stop - fetch.start:
+        return False
+    return all(crc32c(payload) == units.crc[u] for u, payload in _slices(data, fetch, units))
+
+
+def _whole(data: Buffer, start: int, stop: int, wanted: tuple[tuple[int, int, int], ...]) -> bool:
+    if len(data) != stop - start:
+        return False
+    view = memoryview(data)
+    return all(crc32c(view[at - start : at - start + n]) == crc for at, n, crc in wanted)
+
+
+def _require(
+    data: Buffer, key: str, start: int, stop: int, wanted: tuple[tuple[int, int, int], ...]
+) -> None:
+    if len(data) != stop - start:
+        raise CorruptDataError(
+            f"{key!r} ends at byte {start + len(data)}, bytes {start}..{stop} were expected: it "
+            "was cut short; restore it from a copy",
+            key=key,
+            start=start,
+            stop=stop,
+        )
+    view = memoryview(data)
+    for at, length, crc in wanted:
+        verify(view[at - start : at - start + length], crc, key, at)

@@ -1,0 +1,186 @@
+"""Reading rows of a snapshot: single ones, batches, and byte ranges of huge samples."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from aiolake._aio import WorkPool, map_concurrently
+from aiolake.chunks.assemble import Decode, batch_of, value_of
+from aiolake.chunks.column import ColumnIndex, Located
+from aiolake.chunks.fetch import Fetcher
+from aiolake.codecs import EntryCodec, FixedCodec, codec_of
+from aiolake.errors import InvalidInputError
+from aiolake.format.entry import Snapshot
+from aiolake.ranges import Ids
+from aiolake.stores.base import Buffer
+from aiolake.types import Bytes, Column, Image, Schema
+
+__all__ = ["MISS", "ColumnReader", "SnapshotReader"]
+
+MISS: Final = object()
+"""Says that a value cannot be had without waiting."""
+
+_INLINE_BYTES = 64 << 10
+_INLINE_BATCH_BYTES = 256 << 10
+
+
+@dataclass(frozen=True, slots=True)
+class ColumnReader:
+    """One column of a snapshot: where its rows are, and what they mean."""
+
+    column: Column
+    codec: FixedCodec | EntryCodec
+    index: ColumnIndex
+    fetcher: Fetcher
+    pool: WorkPool
+
+    def value_now(self, id: int, decode: Decode) -> Any:
+        """A row's value, or ``MISS`` where that needs to wait or to compute for long."""
+        one = self.index.one_now(id)
+        if one is None:
+            return MISS
+        payload: Buffer | None = None
+        if one.key:
+            payload = self.fetcher.unit_now(one.key, one.start, one.length, one.crc)
+            if payload is None or (one.length > _INLINE_BYTES and decode is Decode.FULL):
+                return MISS
+        elif one.constant is None and not one.null:
+            payload = b""
+        return value_of(self.codec, one, payload, decode)
+
+    async def batch(self, ids: Ids, decode: Decode) -> Any:
+        """The values of some rows, collated.
+
+        Cost: at most one GET for each row and manifest block that is not in memory.
+        """
+        located = await self.index.locate(ids)
+        payloads = await self.fetcher.units(located.units, keep=True)
+        return await self.assemble(located, payloads, decode)
+
+    async def value(self, id: Ids, decode: Decode) -> Any:
+        """The value of one row (``id`` is an array of one), as a row of it is read."""
+        located = await self.index.locate(id)
+        payloads = await self.fetcher.units(located.units, keep=True)
+        return await self.pool.run(self._first, located, payloads, decode)
+
+    def _first(self, located: Located, payloads: Sequence[Buffer], decode: Decode) -> Any:
+        batch = batch_of(self.codec, located, payloads, decode)
+        if not isinstance(self.codec, FixedCodec):
+            return batch[0]
+        mask = getattr(batch, "mask", None)
+        valid = None if mask is None else ~mask.reshape(1, -1).any(axis=1)
+        return self.codec.to_value(getattr(batch, "data", batch) if mask is not None else batch,
+                                   valid, 0)  # fmt: skip
+
+    async def assemble(self, located: Located, payloads: Sequence[Buffer], decode: Decode) -> Any:
+        """Decode and collate, in a thread unless it is little work."""
+        cheap = isinstance(self.codec, FixedCodec) or decode is Decode.RAW
+        little = located.units.nbytes <= (_INLINE_BATCH_BYTES if cheap else 4096)
+        if little and located.n <= 1024:
+            return batch_of(self.codec, located, payloads, decode)
+        return await self.pool.run(batch_of, self.codec, located, payloads, decode)
+
+    async def read_bytes(self, id: Ids, start: int, stop: int | None) -> bytes:
+        """Bytes ``[start, stop)`` of one row's payload; of one in parts only those it touches."""
+        if not isinstance(self.column.type, Image | Bytes) or _compressed(self.column):
+            raise InvalidInputError(
+                f"column {self.column.name!r} holds {self.column.type!r}; byte ranges are read of "
+                "Image and uncompressed Bytes columns",
+                column=self.column.name,
+            )
+        located = await self.index.locate(id)
+        parted = located.parted.get(0)
+        if parted is None:
+            payloads = await self.fetcher.units(located.units, keep=True)
+            value = batch_of(self.codec, located, payloads, Decode.RAW)[0]
+            return b"" if value is None else bytes(value[start:stop])
+        return await self._read_parts(located, start, parted.length if stop is None else stop)
+
+    async def _read_parts(self, located: Located, start: int, stop: int) -> bytes:
+        units, parted = located.units, located.parted[0]
+        out = bytearray(max(0, min(stop, parted.length) - start))
+        wanted: list[tuple[int, int]] = []
+        at = 0
+        for unit in range(parted.first, parted.last):
+            length = int(units.length[unit])
+            if at < stop and start < at + length:
+                wanted.append((unit, at))
+            at += length
+
+        async def take(item: tuple[int, int]) -> None:
+            unit, at = item
+            data = memoryview(
+                await self.fetcher.unit(
+                    units.keys[int(units.key[unit])],
+                    int(units.start[unit]),
+                    int(units.length[unit]),
+                    int(units.crc[unit]),
+                )
+            )
+            low, high = max(start, at), min(stop, at + len(data))
+            out[low - start : high - start] = data[low - at : high - at]
+
+        await map_concurrently(take, wanted, limit=8)
+        return bytes(out)
+
+
+def _compressed(column: Column) -> bool:
+    return isinstance(column.type, Bytes) and column.type.compression != "none"
+
+
+class SnapshotReader:
+    """Reads rows, by id, of one snapshot.
+
+    Args:
+        snapshot: Lists and pieces.
+        schema: Its columns.
+        fetcher: Reads the dataset's objects.
+        pool: Decodes.
+    """
+
+    def __init__(
+        self, snapshot: Snapshot, schema: Schema, fetcher: Fetcher, pool: WorkPool
+    ) -> None:
+        self._snapshot = snapshot
+        self._schema = schema
+        self._fetcher = fetcher
+        self._pool = pool
+        self._columns: dict[str, ColumnReader] = {}
+
+    @property
+    def n_threads(self) -> int:
+        """Threads that decode."""
+        return self._pool.n_threads
+
+    def column(self, name: str) -> ColumnReader:
+        """The reader of a column."""
+        reader = self._columns.get(name)
+        if reader is None:
+            reader = self._columns[name] = self._open(self._schema[name])
+        return reader
+
+    def _open(self, column: Column) -> ColumnReader:
+        codec = codec_of(column.type)
+        ndim = None if isinstance(codec, FixedCodec) else codec.ndim
+        snapshot = self._snapshot
+        index = ColumnIndex(column.id, ndim, snapshot.lists, snapshot.pieces, self._fetcher)
+        return ColumnReader(column, codec, index, self._fetcher, self._pool)
+
+    async def row(self, id: Ids, names: Sequence[str], decode: Decode) -> dict[str, Any]:
+        """One row; ``id`` is an array of one."""
+        number = int(id[0])
+        row = {name: self.column(name).value_now(number, decode) for name in names}
+        missing = [name for name, value in row.items() if value is MISS]
+        if missing:
+            values = await map_concurrently(
+                lambda name: self.column(name).value(id, decode), missing
+            )
+            row.update(zip(missing, values, strict=True))
+        return row
+
+    async def batch(self, ids: Ids, names: Sequence[str], decode: Decode) -> Mapping[str, Any]:
+        """Some rows, a collated batch of each column."""
+        values = await map_concurrently(lambda name: self.column(name).batch(ids, decode), names)
+        return dict(zip(names, values, strict=True))

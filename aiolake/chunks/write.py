@@ -1,0 +1,296 @@
+"""Writing rows: encode, pack, upload while it goes; pieces come out at the end."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from aiolake import keys
+from aiolake._aio import Tasks, WorkPool
+from aiolake.chunks.pack import ColumnPacker, Place, piece_of
+from aiolake.codecs import Encoded, EntryCodec, FixedCodec, FixedRows, codec_of
+from aiolake.errors import InvalidInputError
+from aiolake.format.entry import Piece
+from aiolake.options import Options
+from aiolake.stores.base import Buffer, Store, total_nbytes
+from aiolake.types import ColumnType, Constant
+
+__all__ = ["PieceWriter", "Target", "Uploader", "constant_of", "encode_columns"]
+
+_INLINE_NBYTES = 4096
+_LITTLE_ROWS = 16
+_LITTLE_NBYTES = 256 << 10
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """A column to write: id (provisional below 0), name and type."""
+
+    id: int
+    name: str
+    type: ColumnType
+
+
+def encode_columns(
+    targets: Sequence[Target], columns: Mapping[str, Any], first_row: int
+) -> dict[int, FixedRows | list[Encoded | None]]:
+    """Encode the values of each column, all of them before anything is packed.
+
+    Raises:
+        InvalidInputError: A value is not of its column's type; names the column and the row
+            (counted from ``first_row``).
+    """
+    return {target.id: _encode(target, columns[target.name], first_row) for target in targets}
+
+
+def _encode(target: Target, values: Any, first_row: int) -> FixedRows | list[Encoded | None]:
+    codec = codec_of(target.type)
+    row = 0
+    try:
+        if isinstance(codec, FixedCodec):
+            return codec.encode_rows(values)
+        encoded: list[Encoded | None] = []
+        for row, value in enumerate(values):
+            encoded.append(None if value is None else _owned(codec, value))
+        return encoded
+    except InvalidInputError as error:
+        at = first_row + int(error.context.get("row", row))
+        raise InvalidInputError(
+            f"column {target.name!r}, row {at}: {error.message}", column=target.name, row=at
+        ) from error
+
+
+def _owned(codec: EntryCodec, value: object) -> Encoded:
+    """An encoded sample that does not change with the caller's array."""
+    encoded = codec.encode(value)
+    if isinstance(encoded.payload, memoryview):
+        return Encoded(bytes(encoded.payload), encoded.shape)
+    return encoded
+
+
+def constant_of(target: Target, value: object) -> Constant:
+    """One value, encoded to stand for many rows."""
+    if value is None:
+        return Constant()
+    encoded = encode_columns([target], {target.name: [value]}, 0)[target.id]
+    if isinstance(encoded, FixedRows):
+        codec = codec_of(target.type)
+        assert isinstance(codec, FixedCodec)
+        return Constant(bytes(codec.page_payload(encoded, 0, 1)))
+    sample = encoded[0]
+    assert sample is not None
+    return Constant(bytes(sample.payload), sample.shape)
+
+
+class Uploader:
+    """Puts objects in the background, a bounded number of bytes at a time.
+
+    Args:
+        store: The dataset's scheduled store.
+        tasks: Owns the uploads.
+        base: Gives the transaction's base; asked when the first object is about to be uploaded.
+        max_bytes: Bytes that may wait or be on their way; a larger object goes alone.
+    """
+
+    def __init__(
+        self, store: Store, tasks: Tasks, base: Callable[[], Awaitable[int]], max_bytes: int
+    ) -> None:
+        self._store = store
+        self._tasks = tasks
+        self._base = base
+        self._max_bytes = max_bytes
+        self._inflight = 0
+        self._room = asyncio.Event()
+
+    async def put(self, kind: str, data: Sequence[Buffer]) -> tuple[int, str]:
+        """Start the upload of an object; returns its base and id.
+
+        Raises:
+            StoreError: This or an earlier upload failed.
+        """
+        base, id = await self._base(), keys.new_id()
+        nbytes = total_nbytes(data)
+        while self._inflight and self._inflight + nbytes > self._max_bytes:
+            self._tasks.check()
+            self._room.clear()
+            await self._room.wait()
+        self._inflight += nbytes
+        key = keys.object_key(kind, base, id)
+        self._tasks.start(self._put(key, data, nbytes), name="aiolake upload")
+        return base, id
+
+    async def join(self) -> None:
+        """Wait until every object is there."""
+        await self._tasks.join()
+
+    async def _put(self, key: str, data: Sequence[Buffer], nbytes: int) -> None:
+        try:
+            await self._store.put(key, data)
+        finally:
+            self._inflight -= nbytes
+            self._room.set()
+
+
+class PieceWriter:
+    """Packs and uploads the rows of one run: those a transaction appends, or one update.
+
+    Args:
+        targets: The columns; every call brings all of them.
+        uploader: Puts the chunks.
+        pool: Encodes.
+        options: Sizes.
+    """
+
+    def __init__(
+        self, targets: Sequence[Target], uploader: Uploader, pool: WorkPool, options: Options
+    ) -> None:
+        self.targets = tuple(targets)
+        self.n_rows = 0
+        self._uploader = uploader
+        self._pool = pool
+        self._chunk_bytes = options.chunk_bytes
+        self._max_pending = max(options.chunk_bytes, options.max_inflight_bytes // 4)
+        self.packers = {target.id: _packer(target) for target in self.targets}
+        self.places: dict[int, list[Place]] = {target.id: [] for target in self.targets}
+
+    async def add(self, columns: Mapping[str, Any], n_rows: int) -> None:
+        """Encode and pack rows; full chunks begin to upload.
+
+        Raises:
+            InvalidInputError: A value is refused; none of these rows was packed.
+        """
+        if n_rows <= _LITTLE_ROWS and _is_little(columns):
+            encoded = encode_columns(self.targets, columns, self.n_rows)
+        else:
+            encoded = await self._pool.run(encode_columns, self.targets, columns, self.n_rows)
+        self.n_rows += n_rows
+        for column, values in encoded.items():
+            await self._pack(column, values)
+        await self._relieve()
+
+    async def _pack(self, column: int, values: FixedRows | list[Encoded | None]) -> None:
+        packer = self.packers[column]
+        if isinstance(values, FixedRows):
+            full = packer.add_rows(values, chunk_bytes=self._chunk_bytes)
+        else:
+            full = packer.add(values, chunk_bytes=self._chunk_bytes)
+        for chunk in full:
+            await self._upload(column, chunk)
+
+    async def _upload(self, column: int, chunk: list[Buffer]) -> None:
+        self.places[column].append(Place(*await self._uploader.put(keys.CHUNKS, chunk)))
+
+    async def _relieve(self) -> None:
+        """With many columns, upload the longest pending chunks early: memory is bounded."""
+        while sum(p.pending_nbytes for p in self.packers.values()) > self._max_pending:
+            column, packer = max(self.packers.items(), key=lambda item: item[1].pending_nbytes)
+            await self._upload(column, packer.take_chunk())
+
+    async def close_pages(self) -> None:
+        """Write last, shorter pages."""
+        for column, packer in self.packers.items():
+            for chunk in packer.finish(chunk_bytes=self._chunk_bytes):
+                await self._upload(column, chunk)
+
+    @property
+    def nbytes(self) -> int:
+        """Payload bytes so far."""
+        return sum(packer.nbytes for packer in self.packers.values())
+
+
+def _is_little(columns: Mapping[str, Any]) -> bool:
+    """Whether encoding some rows is too little work for a thread: plain values, short bytes."""
+    total = 0
+    for values in columns.values():
+        for value in values:
+            if isinstance(value, bytes | str):
+                total += len(value)
+            elif hasattr(value, "nbytes"):
+                total += 16 * int(value.nbytes)
+            elif not isinstance(value, int | float | bool | type(None)):
+                total += 1024
+    return total <= _LITTLE_NBYTES
+
+
+def _packer(target: Target) -> ColumnPacker:
+    codec = codec_of(target.type)
+    if isinstance(codec, FixedCodec):
+        return ColumnPacker(target.id, pages=codec)
+    return ColumnPacker(target.id, ndim=codec.ndim)
+
+
+async def finish(
+    writers: Sequence[tuple[PieceWriter, tuple[int, ...]]], uploader: Uploader, options: Options
+) -> tuple[Piece, ...]:
+    """Upload what is left of all writers, then their manifests; returns their pieces in order.
+
+    Args:
+        writers: Each with the row-id runs its rows have.
+        uploader: Puts the objects.
+        options: Sizes.
+    """
+    for writer, _ in writers:
+        await writer.close_pages()
+    total = sum(writer.nbytes for writer, _ in writers)
+    pending = [
+        (writer, column, packer)
+        for writer, _ in writers
+        for column, packer in writer.packers.items()
+        if packer.pending_nbytes
+    ]
+    if total < options.small_bytes:
+        await _upload_together(pending, uploader)
+    else:
+        for writer, column, packer in pending:
+            await writer._upload(column, packer.take_chunk())
+    pieces = await _pieces(writers, uploader)
+    await uploader.join()
+    return pieces
+
+
+async def _upload_together(
+    pending: Sequence[tuple[PieceWriter, int, ColumnPacker]], uploader: Uploader
+) -> None:
+    """One object for all columns of a small transaction."""
+    if not pending:
+        return
+    shifts, buffers, at = [], [], 0
+    for _, _, packer in pending:
+        shifts.append(at)
+        at += packer.pending_nbytes
+        buffers += packer.take_chunk()
+    base, id = await uploader.put(keys.CHUNKS, buffers)
+    for (writer, column, _), shift in zip(pending, shifts, strict=True):
+        writer.places[column].append(Place(base, id, shift))
+
+
+async def _pieces(
+    writers: Sequence[tuple[PieceWriter, tuple[int, ...]]], uploader: Uploader
+) -> tuple[Piece, ...]:
+    """Manifests: the shortest lie inline while together they are short, others in objects."""
+    packed = [
+        (packer, packer.table.blocks(writer.places[column], packer.ndim), rows)
+        for writer, rows in writers
+        for column, packer in writer.packers.items()
+        if packer.n_rows
+    ]
+    inline = _inline([blocks for _, blocks, _ in packed])
+    pieces: list[Piece] = []
+    for i, (packer, blocks, rows) in enumerate(packed):
+        place = None if i in inline else await uploader.put(keys.MANIFESTS, blocks)
+        pieces.append(piece_of(packer, blocks, rows, manifest=place))
+    return tuple(pieces)
+
+
+def _inline(tables: Sequence[Sequence[bytes]]) -> set[int]:
+    """Which tables lie inline: single blocks, the shortest first, up to 4 KiB in all."""
+    chosen: set[int] = set()
+    total = 0
+    for i in sorted(range(len(tables)), key=lambda i: sum(map(len, tables[i]))):
+        if len(tables[i]) != 1 or total + len(tables[i][0]) > _INLINE_NBYTES:
+            break
+        chosen.add(i)
+        total += len(tables[i][0])
+    return chosen
