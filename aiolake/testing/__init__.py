@@ -4,16 +4,53 @@ from aiolake.testing.cancel import cancel_at_each_step
 from aiolake.testing.clock import FakeClock
 from aiolake.testing.contract import StoreContract
 from aiolake.testing.counting import CountingStore, Counts, Request, kind_of
+from aiolake.testing.faults import FaultStore, SimulatedCrashError
 from aiolake.testing.filesystem import FileSystemCall, RecordingFileSystem
+from aiolake.testing.rules import (
+    Crash,
+    Fault,
+    FlipBit,
+    IgnoreCreateOnly,
+    LandsLater,
+    Latency,
+    LostAnswer,
+    NoListing,
+    Refuse,
+    Rule,
+    Script,
+    StaleListing,
+    Throttle,
+    Transient,
+    Truncate,
+    Unordered,
+)
 
 __all__ = [
     "CountingStore",
     "Counts",
+    "Crash",
     "FakeClock",
+    "Fault",
+    "FaultStore",
     "FileSystemCall",
+    "FlipBit",
+    "IgnoreCreateOnly",
+    "LandsLater",
+    "Latency",
+    "LostAnswer",
+    "NoListing",
     "RecordingFileSystem",
+    "Refuse",
     "Request",
+    "Rule",
+    "Script",
+    "SimulatedCrashError",
+    "StaleListing",
     "StoreContract",
+    "Throttle",
+    "Transient",
+    "Truncate",
+    "Unordered",
     "cancel_at_each_step",
     "kind_of",
 ]

@@ -1,0 +1,393 @@
+from __future__ import annotations
+
+import asyncio
+import random
+from datetime import timedelta
+
+import pytest
+
+from aiolake._aio import map_concurrently
+from aiolake.errors import (
+    DeadlineError,
+    InvalidInputError,
+    NotFoundError,
+    StoreError,
+    ThrottledError,
+    TransientStoreError,
+)
+from aiolake.options import Options
+from aiolake.stores.base import Buffer, CreateOutcome
+from aiolake.stores.memory import MemoryStore
+from aiolake.stores.scheduled import ScheduledStore
+from aiolake.stores.scheduler import Scheduler
+from aiolake.testing import (
+    FakeClock,
+    FaultStore,
+    Latency,
+    LostAnswer,
+    Refuse,
+    Rule,
+    Throttle,
+    Transient,
+    cancel_at_each_step,
+)
+
+
+def scheduler(**options: object) -> Scheduler:
+    return Scheduler(
+        Options(**options),  # type: ignore[arg-type]
+        clock=FakeClock(runs=True),
+        rng=random.Random(1),
+    )
+
+
+def at_rest(scheduler: Scheduler) -> None:
+    now = scheduler.statistics()
+    assert (now.in_flight, now.inflight_bytes, now.held_bytes, now.waiting) == (0, 0, 0, 0)
+
+
+class Gate:
+    """Requests that wait until they are let through, and the most that ever waited at once."""
+
+    def __init__(self) -> None:
+        self.open = asyncio.Event()
+        self.n_inside = 0
+        self.most = 0
+
+    async def pass_through(self) -> str:
+        self.n_inside += 1
+        self.most = max(self.most, self.n_inside)
+        try:
+            await self.open.wait()
+        finally:
+            self.n_inside -= 1
+        return "answer"
+
+
+async def turns(n: int = 5) -> None:
+    for _ in range(n):
+        await asyncio.sleep(0)
+
+
+class TestLimits:
+    async def test_no_more_requests_than_the_limit_are_in_flight(self) -> None:
+        gate, limited = Gate(), scheduler(max_inflight=3)
+        async with asyncio.TaskGroup() as group:
+            for _ in range(10):
+                group.create_task(limited.run("get", 1, gate.pass_through))
+            await turns()
+            now = limited.statistics()
+            assert (now.in_flight, now.inflight_bytes, now.waiting) == (3, 3, 7)
+            gate.open.set()
+        assert gate.most == 3
+        assert limited.statistics().requests == {"get": 10}
+        at_rest(limited)
+
+    async def test_a_request_larger_than_the_budget_goes_alone(self) -> None:
+        gate, limited = Gate(), scheduler(max_inflight_bytes=100)
+        async with asyncio.TaskGroup() as group:
+            for nbytes in (500, 10, 10):
+                group.create_task(limited.run("get", nbytes, gate.pass_through))
+            await turns()
+            assert limited.statistics().inflight_bytes == 500
+            gate.open.set()
+        at_rest(limited)
+
+    async def test_holds_wait_for_each_other_and_requests_do_not_wait_for_holds(self) -> None:
+        limited = scheduler(max_inflight_bytes=100)
+        gate = Gate()
+        gate.open.set()
+        async with limited.hold(50):
+            second = limited.hold(10)
+            async with asyncio.TaskGroup() as group:
+                waiting = group.create_task(second.acquire())
+                await turns()
+                assert not waiting.done()
+                assert await limited.run("get", 1000, gate.pass_through) == "answer"
+                waiting.cancel()
+        async with second:
+            assert limited.statistics().held_bytes == 10
+        second.release()
+        second.release()
+        at_rest(limited)
+
+    async def test_a_covered_request_takes_a_slot_and_no_bytes(self) -> None:
+        gate, limited = Gate(), scheduler(max_inflight_bytes=100)
+        store = ScheduledStore(MemoryStore(), limited)
+        await store.put("a", [bytes(1000)])
+        async with limited.hold(1000) as hold, asyncio.TaskGroup() as group:
+            covered = store.covered_by(hold)
+            group.create_task(limited.run("get", 90, gate.pass_through))
+            assert len(await covered.get_range("a", 0, 1000)) == 1000
+            await turns()
+            gate.open.set()
+        with pytest.raises(InvalidInputError):
+            store.covered_by(scheduler().hold(1))
+        at_rest(limited)
+
+
+class TestRetries:
+    async def test_transient_failures_are_retried_with_backoff(self) -> None:
+        clock = FakeClock(runs=True)
+        limited = Scheduler(Options(), clock=clock, rng=random.Random(1))
+        inner = FaultStore(MemoryStore(), [Rule(Transient(), "get", times=3)])
+        store = ScheduledStore(inner, limited)
+        await store.put("a", [b"x"])
+        assert bytes(await store.get("a")) == b"x"
+        assert len(clock.slept) == limited.statistics().retries == 3
+        assert all(0 <= slept <= 0.1 * 2**n for n, slept in enumerate(clock.slept))
+        assert limited.statistics().requests == {"put": 1, "get": 4}
+
+    async def test_attempts_end_and_the_error_says_how_many_there_were(self) -> None:
+        limited = scheduler(max_attempts=3)
+        store = ScheduledStore(FaultStore(MemoryStore(), [Rule(Transient(), times=None)]), limited)
+        with pytest.raises(TransientStoreError) as caught:
+            await store.get("a")
+        assert caught.value.__notes__ == ["given up after 3 attempts (Options.max_attempts)"]
+        assert limited.statistics().requests == {"get": 3}
+        at_rest(limited)
+
+    async def test_a_store_that_is_down_uses_up_the_retry_budget(self) -> None:
+        limited = scheduler(max_attempts=6)
+        store = ScheduledStore(FaultStore(MemoryStore(), [Rule(Transient(), times=None)]), limited)
+        for _ in range(100):
+            with pytest.raises(TransientStoreError):
+                await store.head("a")
+        assert limited.statistics().requests["head"] == 200
+
+    async def test_definite_failures_are_not_retried(self) -> None:
+        limited = scheduler()
+        store = ScheduledStore(FaultStore(MemoryStore(), [Rule(Refuse(), "put")]), limited)
+        with pytest.raises(NotFoundError):
+            await store.get("missing")
+        assert limited.statistics().retries == 0
+
+    async def test_every_verb_is_retried_but_create(self) -> None:
+        rules = [
+            Rule(Transient(), verb)
+            for verb in ("get", "get_range", "head", "put", "list", "delete")
+        ]
+        limited = scheduler()
+        store = ScheduledStore(FaultStore(MemoryStore(), rules), limited)
+        await store.put("a", [b"xy"])
+        assert bytes(await store.get("a")) == b"xy"
+        assert bytes(await store.get_range("a", 1, 2)) == b"y"
+        assert (await store.head("a")).size == 2
+        assert len((await store.list("")).objects) == 1
+        await store.delete(["a"])
+        assert limited.statistics().retries == 6
+
+    @pytest.mark.parametrize("fault", [Transient(), Throttle(), LostAnswer()])
+    async def test_create_is_sent_once_and_unknown_when_unanswered(
+        self, fault: Transient | Throttle | LostAnswer
+    ) -> None:
+        class Raising(MemoryStore):
+            n_creates = 0
+
+            async def create(self, key: str, data: object) -> CreateOutcome:
+                self.n_creates += 1
+                if isinstance(fault, Throttle):
+                    raise ThrottledError("slow down")
+                raise TransientStoreError("lost")
+
+        inner = Raising()
+        store = ScheduledStore(inner, scheduler())
+        assert await store.create("log/1", [b"x"]) is CreateOutcome.UNKNOWN
+        assert inner.n_creates == 1
+
+    async def test_refusals_of_create_are_raised(self) -> None:
+        rules = [Rule(Refuse(lambda: StoreError("full")), "create")]
+        store = ScheduledStore(FaultStore(MemoryStore(), rules), scheduler())
+        with pytest.raises(StoreError, match="full"):
+            await store.create("log/1", [b"x"])
+        assert await store.create("log/1", [b"x"]) is CreateOutcome.CREATED
+        assert await store.create("log/1", [b"x"]) is CreateOutcome.EXISTS
+
+
+class TestThrottling:
+    async def test_the_limit_halves_and_grows_back(self) -> None:
+        limited = scheduler(max_inflight=16)
+        inner = FaultStore(MemoryStore(), [Rule(Throttle(), "get", times=2)])
+        store = ScheduledStore(inner, limited)
+        await store.put("a", [b"x"])
+        await store.get("a")
+        assert limited.statistics().throttles == 2
+        assert limited.statistics().limit == 4
+        for _ in range(300):
+            await store.get("a")
+        assert limited.statistics().limit == 16
+
+    async def test_the_store_s_own_delay_is_kept(self) -> None:
+        clock = FakeClock(runs=True)
+        rules = [Rule(Throttle(retry_after_s=7), "head")]
+        store = ScheduledStore(FaultStore(MemoryStore(), rules), Scheduler(Options(), clock=clock))
+        await store.put("a", [b"x"])
+        await store.head("a")
+        assert clock.slept == [7]
+
+
+class TestDeadlines:
+    async def test_an_unanswered_request_is_tried_again(self) -> None:
+        rules = [Rule(Latency(timedelta(hours=1)), "get")]
+        limited = scheduler(request_timeout=timedelta(seconds=0.02))
+        store = ScheduledStore(FaultStore(MemoryStore(), rules), limited)
+        await store.put("a", [b"x"])
+        assert bytes(await store.get("a")) == b"x"
+        now = limited.statistics()
+        assert (now.timeouts, now.retries) == (1, 1)
+
+    async def test_an_unanswered_create_is_unknown(self) -> None:
+        rules = [Rule(Latency(timedelta(hours=1)), "create")]
+        limited = scheduler(request_timeout=timedelta(seconds=0.02))
+        store = ScheduledStore(FaultStore(MemoryStore(), rules), limited)
+        assert await store.create("a", [b"x"]) is CreateOutcome.UNKNOWN
+        at_rest(limited)
+
+    async def test_a_deadline_of_the_caller_is_its_own(self) -> None:
+        rules = [Rule(Latency(timedelta(hours=1)), "get", times=None)]
+        limited = scheduler()
+        store = ScheduledStore(FaultStore(MemoryStore(), rules), limited)
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.02):
+                await store.get("a")
+        assert limited.statistics().requests == {"get": 1}
+        at_rest(limited)
+
+    async def test_a_deadline_error_from_below_is_no_request_timeout(self) -> None:
+        async def send() -> None:
+            raise DeadlineError("something else's")
+
+        limited = scheduler()
+        with pytest.raises(DeadlineError):
+            await limited.run("get", 1, send)
+        assert limited.statistics().timeouts == 0
+
+
+class TestCancellation:
+    async def test_at_each_step_of_a_request_no_slot_is_lost(self) -> None:
+        limited = scheduler(max_inflight=1)
+
+        async def busy() -> None:
+            async with asyncio.TaskGroup() as group:
+                inner = FaultStore(MemoryStore(), [Rule(Transient(), "get", times=1)])
+                store = ScheduledStore(inner, limited)
+                await store.put("a", [b"x"])
+                for _ in range(3):
+                    group.create_task(store.get("a"))
+                await store.get("a")
+
+        steps = await cancel_at_each_step(busy, lambda: at_rest(limited))
+        assert steps > 1
+
+    async def test_while_waiting_for_a_slot_no_slot_is_lost(self) -> None:
+        limited = scheduler(max_inflight=1)
+
+        async def quick() -> None:
+            await asyncio.sleep(0)
+
+        async def contended() -> None:
+            async with asyncio.TaskGroup() as group:
+                group.create_task(limited.run("get", 1, quick))
+                group.create_task(limited.run("get", 1, quick))
+                await asyncio.sleep(0)
+                await limited.run("get", 1, quick)
+
+        async def alone() -> None:
+            await limited.run("get", 1, quick)
+
+        async def behind() -> None:
+            """Cancelled while it waits, also in the turn in which it was admitted."""
+            async with asyncio.TaskGroup() as group:
+                group.create_task(alone())
+                waiting = group.create_task(limited.run("get", 1, quick))
+                await asyncio.sleep(0)
+                await asyncio.sleep(0)
+                waiting.cancel()
+
+        assert await cancel_at_each_step(contended, lambda: at_rest(limited)) >= 3
+        assert await cancel_at_each_step(behind, lambda: at_rest(limited)) >= 2
+        at_rest(limited)
+
+    async def test_admitted_and_cancelled_in_one_turn_gives_the_slot_on(self) -> None:
+        limited = scheduler(max_inflight=1)
+        gate = Gate()
+        async with asyncio.TaskGroup() as group:
+            group.create_task(limited.run("get", 1, gate.pass_through))
+            await turns()
+            first = group.create_task(limited.run("get", 1, gate.pass_through))
+            second = group.create_task(limited.run("get", 1, gate.pass_through))
+            await turns()
+            gate.open.set()
+            while limited.statistics().waiting == 2:
+                await turns(1)
+            first.cancel()
+        assert first.cancelled()
+        assert second.result() == "answer"
+        at_rest(limited)
+
+    async def test_of_a_hold(self) -> None:
+        limited = scheduler(max_inflight_bytes=10)
+
+        async def hold() -> None:
+            async with limited.hold(5):
+                await asyncio.sleep(0)
+
+        async def two() -> None:
+            async with asyncio.TaskGroup() as group:
+                group.create_task(hold())
+                await asyncio.sleep(0)
+                await hold()
+
+        assert await cancel_at_each_step(two, lambda: at_rest(limited)) >= 2
+
+
+class TestScheduledStore:
+    async def test_immediate_reads_pass_through_and_are_counted(self) -> None:
+        limited = scheduler()
+        store = ScheduledStore(MemoryStore(), limited)
+        await store.put("a", [b"0123456789"])
+        assert store.get_range_now("a", 2, 5) == b"234"
+        assert store.get_range_now("missing", 2, 5) is None
+        now = limited.statistics()
+        assert (now.immediate_reads, now.bytes_read, now.bytes_written) == (1, 3, 10)
+        assert now.requests == {"put": 1}
+
+    async def test_a_store_without_them_has_none(self) -> None:
+        class Slow:
+            """Only what a Store must have."""
+
+            def __init__(self) -> None:
+                inner = MemoryStore()
+                for name in ("get", "get_range", "head", "put", "create", "list", "delete"):
+                    setattr(self, name, getattr(inner, name))
+
+            url, listing, cost = "mem://slow", MemoryStore().listing, MemoryStore().cost
+
+            async def aclose(self) -> None:
+                pass
+
+        store = ScheduledStore(Slow(), scheduler())  # type: ignore[arg-type]
+        await store.put("a", [b"x"])
+        assert store.get_range_now("a", 0, 1) is None
+        assert bytes(await store.get_range("a", 0, 1)) == b"x"
+
+    async def test_many_keys_are_deleted_in_batches(self) -> None:
+        limited = scheduler()
+        store = ScheduledStore(MemoryStore(), limited)
+        keys = [f"{n}" for n in range(2500)]
+        await map_concurrently(lambda key: store.put(key, [b""]), keys)
+        await store.delete(keys)
+        assert limited.statistics().requests["delete"] == 3
+        assert (await store.list("")).objects == ()
+
+    async def test_bytes_are_counted(self) -> None:
+        limited = scheduler()
+        store = ScheduledStore(MemoryStore(), limited)
+        parts: list[Buffer] = [b"12", b"345"]
+        await store.put("a", parts)
+        await store.create("b", parts)
+        await store.create("b", parts)
+        await store.get("a")
+        await store.get_range("a", 1, 99)
+        now = limited.statistics()
+        assert (now.bytes_written, now.bytes_read) == (10, 9)
