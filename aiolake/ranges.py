@@ -117,6 +117,18 @@ class Runs:
         positions: Ids = np.where(found, self._ends[run] - (self.stops[run] - ids), -1)
         return positions
 
+    def slice(self, start: int, stop: int) -> Runs:
+        """The rows at positions ``[start, stop)``, both within ``[0, len]``."""
+        begins = self._ends - (self.stops - self.starts)
+        cut_front = np.clip(start - begins, 0, self.stops - self.starts)
+        cut_back = np.clip(self._ends - stop, 0, self.stops - self.starts)
+        return _joined(self.starts + cut_front, self.stops - cut_back)
+
+    @property
+    def ascending(self) -> bool:
+        """Whether the ids grow from row to row."""
+        return bool((self.starts[1:] >= self.stops[:-1]).all())
+
     def concat(self, other: Runs) -> Runs:
         """These rows, then the other's."""
         if not self or not other:
