@@ -14,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 from PIL import Image as Pillow
+from PIL.JpegImagePlugin import JpegImageFile
 
 from aiolake.codecs.image import MAX_PIXELS
 from aiolake.errors import FormatError, InvalidInputError
@@ -176,6 +177,12 @@ def test_quality_is_heeded() -> None:
     sizes = [len(entry(Image(quality=q)).encode(noise).payload) for q in (10, 50, 95)]
     assert sizes == sorted(sizes)
     assert sizes[0] * 3 < sizes[2]
+
+
+def test_colour_of_jpeg_is_subsampled_as_pillow_and_opencv_do() -> None:
+    image = Pillow.open(io.BytesIO(JPEG.encode(ramp((16, 16, 3))).payload))
+    assert isinstance(image, JpegImageFile)
+    assert [layer[1:3] for layer in image.layer] == [(2, 2), (1, 1), (1, 1)]
 
 
 @pytest.mark.parametrize("mode", ["1", "L", "RGB", "CMYK", "YCbCr", "HSV", "P"])
