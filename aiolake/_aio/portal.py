@@ -185,7 +185,10 @@ class _Stream(Generic[T]):
             raise self._closed()
         asked: concurrent.futures.Future[_Answer[T]] = concurrent.futures.Future()
         self._asked = asked
-        self._loop.call_soon_threadsafe(self._requests.put_nowait, asked)
+        try:
+            self._loop.call_soon_threadsafe(self._requests.put_nowait, asked)
+        except RuntimeError:  # another thread closed the portal, and with it the loop, just now
+            raise self._closed() from None
         answer = asked.result()
         self._asked = None
         return answer

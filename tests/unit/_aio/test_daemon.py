@@ -94,11 +94,19 @@ async def test_closing_is_idempotent_and_concurrent_closers_all_wait() -> None:
     daemon = Daemon(loop, name="turning")
     daemon.start()
     await asyncio.sleep(0)
+    cleaned_up: list[bool] = []
+
+    async def close() -> None:
+        await daemon.aclose()
+        cleaned_up.append(loop.cleaned_up)
+
     async with asyncio.TaskGroup() as group:
-        closers = [group.create_task(daemon.aclose()) for _ in range(3)]
-    assert loop.cleaned_up
+        for _ in range(3):
+            group.create_task(close())
+            await asyncio.sleep(0)
+            await asyncio.sleep(0)
+    assert cleaned_up == [True] * 3
     assert loop.n_cancels == 1
-    assert all(closer.done() for closer in closers)
     await daemon.aclose()
 
 

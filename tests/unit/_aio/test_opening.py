@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import asyncio
 import gc
+from collections.abc import Coroutine
+from typing import Any
 
 import pytest
 
@@ -65,12 +67,17 @@ async def test_it_may_be_given_to_a_task_group() -> None:
 
 
 async def test_a_task_cancelled_before_it_begins_opens_nothing() -> None:
-    door = Door()
-    task = asyncio.get_running_loop().create_task(Opening(door.open))
+    door, knocks = Door(), list[str]()
+
+    def knock() -> Coroutine[Any, Any, Resource]:
+        knocks.append("knock")
+        return door.open()
+
+    task = asyncio.get_running_loop().create_task(Opening(knock))
     task.cancel()
     await asyncio.wait((task,))
     assert task.cancelled()
-    assert door.opened == []
+    assert knocks == []
 
 
 async def test_a_task_cancelled_while_it_opens_is_cancelled() -> None:

@@ -197,6 +197,14 @@ def test_a_loop_closed_before_the_threads_end_is_no_failure() -> None:
     wait_for_the_end_of_workers()
 
 
+async def test_a_child_does_not_touch_locks_other_threads_may_have_held(pool: WorkPool) -> None:
+    await pool.run(int)
+    executor = pool._executor
+    assert executor is not None
+    with executor._shutdown_lock:  # as a thread of the parent may at the moment of the fork
+        assert in_child(lambda: asyncio.run(pool.aclose())) is None
+
+
 async def test_a_child_never_waits_for_the_parents_threads(pool: WorkPool) -> None:
     gate = Gate()
 

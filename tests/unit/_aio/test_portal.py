@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import concurrent.futures
 import gc
 import signal
 import threading
@@ -259,6 +260,64 @@ def test_closing_it_tells_a_thread_that_waits_for_an_item() -> None:
         "ClosedError: the portal was closed while this stream was read; open it again"
     ]
     assert numbers.events == ["enter", "exit CancelledError"]
+
+
+def loop_of(portal: Portal) -> asyncio.AbstractEventLoop:
+    async def get() -> asyncio.AbstractEventLoop:
+        return asyncio.get_running_loop()
+
+    return portal.call(get)
+
+
+def close_in_thread(portal: Portal) -> threading.Thread:
+    thread = threading.Thread(target=portal.__exit__, args=(None, None, None))
+    thread.start()
+    return thread
+
+
+def test_an_item_asked_for_while_it_closes_is_not_taken_for_the_end() -> None:
+    portal = Portal().__enter__()
+    iterator = portal.iterate(Numbers)
+    next(iterator)
+    loop_of(portal).call_soon_threadsafe(time.sleep, 0.1)  # both requests wait for this
+    closing = close_in_thread(portal)
+    time.sleep(0.03)
+    with pytest.raises(ClosedError, match="portal was closed"):
+        next(iterator)
+    closing.join()
+
+
+def test_an_item_asked_for_just_after_the_stream_was_left_is_refused() -> None:
+    portal = Portal().__enter__()
+    iterator = portal.iterate(Numbers)
+    next(iterator)
+    assert portal._running is not None
+    (stream,) = portal._running.streams
+    keeping_open = threading.Thread(target=portal.call, args=(asyncio.sleep, 0.1))
+    keeping_open.start()
+    time.sleep(0.03)
+    closing = close_in_thread(portal)
+    stream._ended.result(20)
+    stream._ended = concurrent.futures.Future()  # as if asked a moment before
+    closing_too = threading.Timer(0.3, stream._ended.set_result, (None,))
+    closing_too.start()
+    with pytest.raises(ClosedError, match="portal was closed"):
+        next(iterator)
+    for thread in (closing, keeping_open, closing_too):
+        thread.join()
+
+
+def test_an_item_asked_for_after_the_loop_was_closed_is_refused() -> None:
+    with Portal() as portal:
+        iterator = portal.iterate(Numbers)
+        next(iterator)
+        assert portal._running is not None
+        (stream,) = portal._running.streams
+    stream._ended = concurrent.futures.Future()  # as if asked a moment before
+    with pytest.raises(ClosedError, match="portal was closed"):
+        stream.next()
+    stream._ended.set_result(None)
+    iterator.close()  # type: ignore[attr-defined]
 
 
 def test_a_failing_block_ends_the_calls_of_other_threads() -> None:

@@ -147,6 +147,19 @@ async def test_a_child_sees_an_empty_registry_and_keeps_what_it_inherited() -> N
     await registry.release(held[0])
 
 
+def test_a_child_sees_it_empty_even_on_an_inherited_loop() -> None:
+    registry = LoopRegistry[Resource]()
+    loop = asyncio.new_event_loop()
+
+    async def acquire() -> Resource:
+        return registry.acquire(Resource)
+
+    resource = loop.run_until_complete(acquire())
+    assert in_child(lambda: loop.run_until_complete(acquire()) is not resource)
+    assert loop.run_until_complete(acquire()) is resource
+    loop.close()
+
+
 async def test_a_child_may_release_what_it_inherited_without_effect() -> None:
     registry = LoopRegistry[Resource]()
     resource = registry.acquire(Resource)

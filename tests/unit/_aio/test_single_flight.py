@@ -24,7 +24,8 @@ class Source:
         try:
             await asyncio.sleep(0.01)
         except asyncio.CancelledError:
-            await asyncio.sleep(0)
+            for _ in range(5):
+                await asyncio.sleep(0)
             self.n_cancelled += 1
             raise
         self.n_ended += 1
@@ -103,20 +104,41 @@ async def test_a_caller_that_comes_while_a_flight_dies_gets_a_new_one() -> None:
 
 async def test_aclose_ends_flights_tells_their_callers_and_refuses_new_ones() -> None:
     source, flights = Source(), SingleFlight[str, int]()
+    told: list[str] = []
 
     async def caller() -> None:
         with pytest.raises(ClosedError, match="'k'"):
             await flights.do("k", source.fetch)
+        told.append("closed")
 
     async with asyncio.TaskGroup() as group:
         group.create_task(caller())
         await asyncio.sleep(0.001)
         await flights.aclose()
         assert source.n_cancelled == 1
+    assert told == ["closed"]
     await flights.aclose()
     with pytest.raises(ClosedError):
         await flights.do("k", source.fetch)
     assert source.n_begun == 1
+
+
+async def test_concurrent_closers_all_wait_and_cancel_once() -> None:
+    source, flights = Source(), SingleFlight[str, int]()
+
+    async def caller() -> None:
+        with pytest.raises(ClosedError):
+            await flights.do("k", source.fetch)
+
+    async with Tasks() as tasks:
+        tasks.start(caller(), name="caller")
+        await asyncio.sleep(0.001)
+        tasks.start(flights.aclose(), name="closer")
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        assert source.n_cancelled == 0
+        await flights.aclose()
+        assert source.n_cancelled == 1
 
 
 async def test_aclose_awaits_a_flight_that_its_last_caller_cancels() -> None:
@@ -145,8 +167,9 @@ async def test_a_failure_nobody_waited_for_is_not_reported_as_forgotten() -> Non
         caller = tasks.start(flights.do("k", fail_when_cancelled), name="caller")
         await asyncio.sleep(0.001)
         caller.cancel()
-    gc.collect()
     assert caller.cancelled()
+    del caller, tasks
+    gc.collect()
     assert reports == []
 
 
