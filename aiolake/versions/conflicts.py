@@ -26,6 +26,7 @@ from __future__ import annotations
 import enum
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import product
 
 from aiolake.format.entry import Effects, Entry, Operation
 from aiolake.ranges import EMPTY, Runs
@@ -54,7 +55,8 @@ class Kind(enum.StrEnum):
     CLOSED = "closed"
 
 
-_CONTENT = tuple(Kind)[: tuple(Kind).index(Kind.BRANCH)]
+_KINDS = tuple(Kind)
+_CONTENT = frozenset(_KINDS[: _KINDS.index(Kind.BRANCH)])
 
 _TABLE = """
                 app upd del add ren dro met opt res mer bra tag exp gc  clo
@@ -131,16 +133,15 @@ _RULES: dict[str, Callable[[Footprint, Footprint], bool]] = {
 
 def conflict(mine: Footprint, theirs: Footprint) -> tuple[Kind, Kind] | None:
     """The first pair of kinds that keeps ``mine`` from being rebased over ``theirs``."""
-    same_branch = mine.branch == theirs.branch
-    for a in Kind:
-        for b in Kind:
-            if a not in mine.kinds or b not in theirs.kinds:
-                continue
-            if a in _CONTENT and b in _CONTENT and not same_branch:
-                continue
-            if _RULES[TABLE[a, b]](mine, theirs):
-                return a, b
+    for a, b in product(_ordered(mine.kinds), _ordered(theirs.kinds)):
+        apart = mine.branch != theirs.branch and a in _CONTENT and b in _CONTENT
+        if not apart and _RULES[TABLE[a, b]](mine, theirs):
+            return a, b
     return None
+
+
+def _ordered(kinds: frozenset[Kind]) -> list[Kind]:
+    return [kind for kind in _KINDS if kind in kinds]
 
 
 def kinds_of(effects: Effects, kind: str) -> frozenset[Kind]:
