@@ -1,1 +1,108 @@
-"""An asyncio-native, transactional storage engine for AI datasets on any object store."""
+"""An asyncio-native, transactional storage engine for AI datasets on any object store.
+
+``ds = await aiolake.open_dataset("./flowers")``; see ``open_dataset``, ``create_dataset``,
+``Dataset`` and ``Transaction``.
+"""
+
+from aiolake._aio import Portal
+from aiolake.dataset.dataset import Dataset, DatasetSpec, SnapshotInfo
+from aiolake.dataset.open import create_dataset, dataset_exists, delete_dataset, open_dataset
+from aiolake.dataset.session import Session
+from aiolake.dataset.transaction import Transaction
+from aiolake.dataset.view import View
+from aiolake.errors import (
+    AiolakeError,
+    AlreadyExistsError,
+    ClosedError,
+    ConflictError,
+    CorruptDataError,
+    CredentialExpiredError,
+    DeadlineError,
+    ForkedError,
+    FormatError,
+    HubError,
+    InvalidInputError,
+    MissingExtraError,
+    NotFoundError,
+    OutcomeUnknownError,
+    OutOfRangeError,
+    PermissionDeniedError,
+    ReadOnlyError,
+    SnapshotExpiredError,
+    StoreError,
+    ThrottledError,
+    TransientStoreError,
+    UnauthenticatedError,
+    UnsupportedVersionError,
+    WrongLoopError,
+)
+from aiolake.options import Options
+from aiolake.types import (
+    Bytes,
+    ClassLabel,
+    Column,
+    ColumnType,
+    Embedding,
+    Image,
+    Json,
+    Schema,
+    Tensor,
+    Text,
+)
+from aiolake.versions.commit import Found, Outcome
+from aiolake.versions.history import SchemaDiff, SnapshotDiff
+
+__version__ = "0.1.0.dev0"
+
+__all__ = [
+    "AiolakeError",
+    "AlreadyExistsError",
+    "Bytes",
+    "ClassLabel",
+    "ClosedError",
+    "Column",
+    "ColumnType",
+    "ConflictError",
+    "CorruptDataError",
+    "CredentialExpiredError",
+    "Dataset",
+    "DatasetSpec",
+    "DeadlineError",
+    "Embedding",
+    "ForkedError",
+    "FormatError",
+    "Found",
+    "HubError",
+    "Image",
+    "InvalidInputError",
+    "Json",
+    "MissingExtraError",
+    "NotFoundError",
+    "Options",
+    "OutOfRangeError",
+    "Outcome",
+    "OutcomeUnknownError",
+    "PermissionDeniedError",
+    "Portal",
+    "ReadOnlyError",
+    "Schema",
+    "SchemaDiff",
+    "Session",
+    "SnapshotDiff",
+    "SnapshotExpiredError",
+    "SnapshotInfo",
+    "StoreError",
+    "Tensor",
+    "Text",
+    "ThrottledError",
+    "Transaction",
+    "TransientStoreError",
+    "UnauthenticatedError",
+    "UnsupportedVersionError",
+    "View",
+    "WrongLoopError",
+    "create_dataset",
+    "dataset_exists",
+    "delete_dataset",
+    "open_dataset",
+]

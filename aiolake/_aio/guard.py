@@ -32,6 +32,11 @@ class Guard:
         """Whether ``close`` was called."""
         return self._closed
 
+    @property
+    def forked(self) -> bool:
+        """Whether the process was forked since the handle was made."""
+        return self._generation != current.generation
+
     def close(self) -> None:
         """Refuse every later check."""
         self._closed = True

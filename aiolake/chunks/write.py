@@ -47,16 +47,15 @@ def encode_columns(
 
 def _encode(target: Target, values: Any, first_row: int) -> FixedRows | list[Encoded | None]:
     codec = codec_of(target.type)
-    row = 0
+    encoded: list[Encoded | None] = []
     try:
         if isinstance(codec, FixedCodec):
             return codec.encode_rows(values)
-        encoded: list[Encoded | None] = []
-        for row, value in enumerate(values):
+        for value in values:
             encoded.append(None if value is None else _owned(codec, value))
         return encoded
     except InvalidInputError as error:
-        at = first_row + int(error.context.get("row", row))
+        at = first_row + int(error.context.get("row", len(encoded)))
         raise InvalidInputError(
             f"column {target.name!r}, row {at}: {error.message}", column=target.name, row=at
         ) from error
@@ -165,6 +164,12 @@ class PieceWriter:
             encoded = encode_columns(self.targets, columns, self.n_rows)
         else:
             encoded = await self._pool.run(encode_columns, self.targets, columns, self.n_rows)
+        await self.add_encoded(encoded, n_rows)
+
+    async def add_encoded(
+        self, encoded: Mapping[int, FixedRows | list[Encoded | None]], n_rows: int
+    ) -> None:
+        """Pack rows that are encoded already, by column id."""
         self.n_rows += n_rows
         for column, values in encoded.items():
             await self._pack(column, values)

@@ -44,3 +44,11 @@ def test_concat_appends(ids: list[int]) -> None:
 
 def test_neighbouring_runs_are_joined() -> None:
     assert Runs.of((0, 5), (5, 5)).flat() == [0, 10]
+
+
+@given(IDS, st.integers(0, 45), st.integers(0, 45))
+def test_slices_and_order(ids: list[int], start: int, stop: int) -> None:
+    runs = Runs.from_ids(ids)
+    start, stop = min(start, len(ids)), min(stop, len(ids))
+    assert runs.slice(start, stop).ids().tolist() == ids[start:stop]
+    assert runs.ascending == (ids == sorted(ids))

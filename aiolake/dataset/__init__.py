@@ -1,0 +1,1 @@
+"""What users hold: sessions, datasets, views, transactions, and their upkeep."""

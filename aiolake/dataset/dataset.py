@@ -1,0 +1,350 @@
+"""The handle of a dataset."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from types import TracebackType
+from typing import Any, Self
+
+from aiolake import keys
+from aiolake._aio import Guard
+from aiolake.chunks.stream import Batches
+from aiolake.dataset.refs import Branches, Tags
+from aiolake.dataset.select import Selector
+from aiolake.dataset.session import Lease
+from aiolake.dataset.state import Core, State, load_state
+from aiolake.dataset.transaction import Transaction
+from aiolake.dataset.view import View
+from aiolake.errors import InvalidInputError, ReadOnlyError
+from aiolake.format.entry import Entry
+from aiolake.options import Options
+from aiolake.types import Schema
+from aiolake.versions.commit import Context, Found
+from aiolake.versions.head import Head, require_dataset, snapshot_of, snapshot_of_branch
+from aiolake.versions.history import SnapshotDiff, ancestors, diff
+from aiolake.versions.intents import Restore
+
+__all__ = ["Dataset", "DatasetSpec", "SnapshotInfo"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DatasetSpec:
+    """How to open a dataset again, elsewhere: what a pickled handle becomes.
+
+    ``await aiolake.open_dataset(spec)``. It holds no credential.
+
+    Attributes:
+        url: The address.
+        branch: The branch the handle followed, or ``None``.
+        snapshot: The snapshot it was on.
+        options: Its options, if it had its own.
+    """
+
+    url: str
+    branch: str | None
+    snapshot: int
+    options: Options | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SnapshotInfo:
+    """One snapshot in a branch's history.
+
+    Attributes:
+        id: Its number.
+        parent: The snapshot before it, or ``None``.
+        branch: The branch it was committed to.
+        time: UTC.
+        operation: ``create``, ``commit``, ``optimize``, ``restore`` or ``merge``.
+        message: The author's words.
+        author: Who committed, or ``""``.
+        n_rows: Rows in it.
+        write_id: The transaction's identity.
+    """
+
+    id: int
+    parent: int | None
+    branch: str
+    time: datetime
+    operation: str
+    message: str
+    author: str
+    n_rows: int
+    write_id: str
+
+
+def info_of(entry: Entry) -> SnapshotInfo:
+    """What history says of a snapshot's entry."""
+    snapshot = entry.snapshot
+    assert snapshot is not None
+    return SnapshotInfo(
+        id=entry.n,
+        parent=snapshot.parent,
+        branch=snapshot.branch,
+        time=datetime.fromisoformat(entry.time),
+        operation=entry.operation.kind,
+        message=snapshot.message,
+        author=snapshot.author,
+        n_rows=snapshot.rows.n,
+        write_id=entry.write_id,
+    )
+
+
+class Dataset:
+    """An open dataset, at one snapshot of one branch (or fixed at a tag, snapshot or time).
+
+    Made by ``aiolake.open_dataset`` and ``aiolake.create_dataset``. A handle on a branch follows
+    its own commits; those of others after ``refresh()``. It belongs to the event loop it was
+    opened in and is closed by whoever opened it.
+    """
+
+    def __init__(
+        self, core: Core, lease: Lease, state: State, branch: str | None, options: Options | None
+    ) -> None:
+        self._core = core
+        self._lease = lease
+        self._branch = branch
+        self._own_options = options
+        self._options = options or core.session.options
+        self._guard = Guard(f"dataset {core.url}")
+        self._transaction: Transaction | None = None
+        self._set_state(state)
+
+    def _set_state(self, state: State) -> None:
+        self._state = state
+        self._view = View(self._core, self._guard, state, state.rows, state.schema)
+
+    @property
+    def url(self) -> str:
+        """The address, canonical."""
+        return self._core.url
+
+    @property
+    def schema(self) -> Schema:
+        """The columns of the handle's snapshot."""
+        return self._state.schema
+
+    @property
+    def metadata(self) -> dict[str, Any]:
+        """The dataset's own metadata; change it with ``tx.set_metadata``."""
+        return dict(self._state.metadata)
+
+    @property
+    def branch(self) -> str | None:
+        """The branch the handle follows; ``None`` for one fixed at a tag, snapshot or time."""
+        return self._branch
+
+    @property
+    def snapshot(self) -> int:
+        """The number of the handle's snapshot."""
+        return self._state.entry.n
+
+    @property
+    def spec(self) -> DatasetSpec:
+        """How to open it again in another process."""
+        return DatasetSpec(
+            url=self.url, branch=self._branch, snapshot=self.snapshot, options=self._own_options
+        )
+
+    @property
+    def branches(self) -> Branches:
+        """Its branches: list, create, move, delete."""
+        return Branches(self)
+
+    @property
+    def tags(self) -> Tags:
+        """Its tags: list, create, delete."""
+        return Tags(self)
+
+    def __len__(self) -> int:
+        return len(self._state.rows)
+
+    def __bool__(self) -> bool:
+        return True
+
+    def __repr__(self) -> str:
+        at = self._branch or "fixed"
+        return f"<Dataset {self.url}@{self.snapshot} ({at}): {len(self):,} rows>"
+
+    def __getitem__(self, selector: Selector) -> View:
+        """A view of some rows; see ``View``."""
+        return self._view[selector]
+
+    def select(self, *columns: str) -> View:
+        """A view of some columns."""
+        return self._view.select(*columns)
+
+    async def read(
+        self, rows: Selector, *, columns: Iterable[str] | None = None, decode: bool = True
+    ) -> dict[str, Any]:
+        """Read one row, or a batch; see ``View.read``."""
+        return await self._view.read(rows, columns=columns, decode=decode)
+
+    async def read_bytes(
+        self, row: int, column: str, start: int = 0, stop: int | None = None
+    ) -> bytes:
+        """Read bytes of one stored sample; see ``View.read_bytes``."""
+        return await self._view.read_bytes(row, column, start, stop)
+
+    def batches(self, n: int, *, decode: bool = True) -> Batches:
+        """Stream all rows in order; see ``View.batches``."""
+        return self._view.batches(n, decode=decode)
+
+    def transaction(
+        self, message: str = "", *, author: str = "", write_id: str | None = None
+    ) -> Transaction:
+        """Begin changes that are committed together when the block ends.
+
+        Args:
+            message: Said in the history; at most 4 KiB.
+            author: Likewise.
+            write_id: An identity of your own, so that a job that is run again does not commit
+                twice: it is looked for in the last 1,000 entries.
+
+        Raises:
+            ReadOnlyError: The handle is fixed at a tag, snapshot or time.
+        """
+        self._guard.check()
+        if self._branch is None:
+            raise ReadOnlyError(
+                f"this handle is fixed at snapshot {self.snapshot}; open a branch to write"
+            )
+        keys.check_message(message)
+        keys.check_message(author)
+        if write_id is not None:
+            check_write_id(write_id)
+        return Transaction(self, self._branch, message=message, author=author, write_id=write_id)
+
+    async def find_commit(
+        self, write_id: str, *, slot: int | None = None, settle: bool = False
+    ) -> Found:
+        """What became of a commit whose answer was lost.
+
+        Args:
+            write_id: From the transaction or the ``OutcomeUnknownError``.
+            slot: Likewise; without it a commit that is not found is pending.
+            settle: Fill the slot of a pending commit with an entry that does nothing, so that
+                it can never happen.
+
+        Returns:
+            ``committed`` with its number, ``not_committed``, or ``pending``.
+        """
+        self._guard.check()
+        return await self._core.log.find_commit(write_id, slot, settle=settle, url=self.url)
+
+    async def refresh(self) -> bool:
+        """Move to the newest snapshot of the branch; whether there was a newer one.
+
+        Cost: one GET when there is nothing new.
+        """
+        self._guard.check()
+        if self._branch is None:
+            return False
+        head, _ = await self._core.log.forward(self._state.head)
+        entry = require_dataset(head, self.url)
+        newest = await self._core.log.run(snapshot_of_branch(entry, self._branch))
+        moved = newest.n != self.snapshot
+        await self._follow(head, newest)
+        return moved
+
+    async def history(self, limit: int = 100) -> tuple[SnapshotInfo, ...]:
+        """The handle's snapshot and those before it, newest first."""
+        self._guard.check()
+        chain = await self._core.log.run(ancestors(self._state.entry, limit))
+        return tuple(info_of(entry) for entry in chain)
+
+    async def diff(self, old: int, new: int | None = None) -> SnapshotDiff:
+        """What differs from snapshot ``old`` to ``new`` (the handle's own by default)."""
+        self._guard.check()
+        head, _ = await self._core.log.forward(self._state.head)
+        entry = require_dataset(head, self.url)
+        first = await self._core.log.run(snapshot_of(entry, old))
+        second = (
+            self._state.entry if new is None else await self._core.log.run(snapshot_of(entry, new))
+        )
+        return await self._core.log.run(diff(first, second))
+
+    async def restore(self, snapshot: int, message: str = "") -> int:
+        """Commit the content of an older snapshot as the branch's newest; returns its number."""
+        self._guard.check()
+        if self._branch is None:
+            raise ReadOnlyError("this handle is fixed at a snapshot; open a branch to write")
+        keys.check_message(message)
+        intent = Restore(on_branch=self._branch, snapshot=snapshot, message=message)
+        head, seen = await self._core.log.forward(self._state.head)
+        context = Context(self.url, keys.new_id())
+        committed = await self._core.log.commit(intent, head, seen, context)
+        await self._follow(committed.head, committed.entry)
+        return committed.entry.n
+
+    async def aclose(self) -> None:
+        """Close the handle; a transaction still open is abandoned. Idempotent."""
+        if self._guard.closed:
+            return
+        self._guard.close()
+        if self._transaction is not None:
+            await self._transaction._abandon()
+        await self._core.store.aclose()
+        await self._lease.aclose()
+
+    async def __aenter__(self) -> Self:
+        self._guard.check()
+        return self
+
+    async def __aexit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await self.aclose()
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """A pickled handle is its spec: connections do not travel."""
+        return _spec, (self.spec,)
+
+    def __del__(self) -> None:
+        guard = getattr(self, "_guard", None)
+        if guard is not None and not guard.closed and not guard.forked:
+            warnings.warn(
+                f"{self!r} was not closed; use 'async with' or await ds.aclose()",
+                ResourceWarning,
+                source=self,
+                stacklevel=2,
+            )
+
+    async def _follow(self, head: Head, entry: Entry) -> None:
+        if entry.n == self.snapshot:
+            self._set_head(head)
+            return
+        self._set_state(await load_state(self._core, head, entry))
+
+    def _set_head(self, head: Head) -> None:
+        from dataclasses import replace
+
+        self._set_state(replace(self._state, head=head))
+
+    def _begin_transaction(self, transaction: Transaction) -> None:
+        if self._transaction is not None:
+            raise InvalidInputError(
+                "a transaction is open on this handle; end it first, or open another handle"
+            )
+        self._transaction = transaction
+
+    def _end_transaction(self, transaction: Transaction) -> None:
+        if self._transaction is transaction:
+            self._transaction = None
+
+
+def _spec(spec: DatasetSpec) -> DatasetSpec:
+    return spec
+
+
+def check_write_id(write_id: str) -> None:
+    """A write id: 1 to 128 printable ASCII characters."""
+    ok = isinstance(write_id, str) and 1 <= len(write_id) <= 128 and write_id.isascii()
+    if not ok or not write_id.isprintable():
+        raise InvalidInputError("a write_id is 1 to 128 printable ASCII characters")

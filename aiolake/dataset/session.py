@@ -1,0 +1,149 @@
+"""What everything opened in one event loop shares."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Coroutine
+from types import TracebackType
+from typing import Any, Self
+
+from aiolake._aio import Clock, Guard, LoopRegistry, SystemClock, Tasks, WorkPool, keep_in_child
+from aiolake.chunks.cache import MemoryCache
+from aiolake.errors import InvalidInputError
+from aiolake.options import Options
+from aiolake.stores.base import Store
+from aiolake.stores.factory import open_store
+from aiolake.stores.scheduled import ScheduledStore
+from aiolake.stores.scheduler import Scheduler, SchedulerStatistics
+from aiolake.urls import Address
+
+__all__ = ["Lease", "Session", "StoreFactory", "lease"]
+
+_log = logging.getLogger("aiolake")
+
+StoreFactory = Callable[..., Store]
+
+
+class Session:
+    """Connections, scheduler, cache and threads of one event loop, shared by many datasets.
+
+    ``async with aiolake.Session(options) as session: ds = await open_dataset(url,
+    session=session)``. Without one, datasets share the loop's default session, which lives as
+    long as any of them is open.
+
+    Args:
+        options: Limits, for everything opened in it.
+        store_factory: Makes a store from ``(address, creds=..., options=...)``: for stores of
+            one's own, or to wrap those that come with the package.
+        clock: Tells the time.
+    """
+
+    def __init__(
+        self,
+        options: Options | None = None,
+        *,
+        store_factory: StoreFactory = open_store,
+        clock: Clock | None = None,
+    ) -> None:
+        self.options = options if options is not None else Options()
+        if not isinstance(self.options, Options):
+            raise InvalidInputError(f"options must be aiolake.Options, got {options!r}")
+        self._store_factory = store_factory
+        self._clock: Clock = clock if clock is not None else SystemClock()
+        self._scheduler = Scheduler(self.options, clock=self._clock)
+        self._cache = MemoryCache(self.options.cache_bytes)
+        self._pool = WorkPool(self.options.decode_threads)
+        self._guard = Guard("session")
+        self._background: Tasks | None = None
+        keep_in_child(self)
+
+    @property
+    def closed(self) -> bool:
+        """Whether ``aclose`` was called."""
+        return self._guard.closed
+
+    def statistics(self) -> SchedulerStatistics:
+        """Requests, bytes, retries and what is in flight now."""
+        return self._scheduler.statistics()
+
+    def _open_store(self, address: Address, creds: Any, options: Options) -> ScheduledStore:
+        self._guard.check()
+        store = self._store_factory(address, creds=creds, options=options)
+        return ScheduledStore(store, self._scheduler)
+
+    async def _start(self) -> None:
+        self._guard.check()
+        if self._background is None:
+            self._background = Tasks()
+            await self._background.__aenter__()
+
+    def _leave(self, work: Coroutine[Any, Any, Any]) -> None:
+        """Run something in the background that nobody waits for."""
+        if self._background is None or self.closed:
+            work.close()
+            return
+        self._background.start(_logged(work), name="aiolake background")
+
+    async def aclose(self) -> None:
+        """Close it; datasets opened in it refuse further work. Idempotent."""
+        if self.closed:
+            return
+        self._guard.close()
+        if self._background is not None:
+            await self._background.aclose()
+        await self._pool.aclose()
+
+    async def __aenter__(self) -> Self:
+        await self._start()
+        return self
+
+    async def __aexit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await self.aclose()
+
+
+async def _logged(work: Coroutine[Any, Any, Any]) -> None:
+    try:
+        await work
+    except Exception:
+        _log.warning("background work failed", exc_info=True)
+
+
+_defaults: LoopRegistry[Session] = LoopRegistry()
+
+
+class Lease:
+    """A session in use: borrowed from the caller, the loop's default, or one's own."""
+
+    def __init__(self, session: Session, release: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        self.session = session
+        self._release = release
+        self._released = False
+
+    async def aclose(self) -> None:
+        """Give it back."""
+        if not self._released:
+            self._released = True
+            await self._release()
+
+
+async def lease(session: Session | None, options: Options | None) -> Lease:
+    """The session to use: the given one; one of its own for given options; else the default."""
+    if session is not None:
+        await session._start()
+        return Lease(session, _nothing)
+    if options is not None:
+        own = Session(options)
+        await own._start()
+        return Lease(own, own.aclose)
+    shared = _defaults.acquire(Session)
+    await shared._start()
+    return Lease(shared, lambda: _defaults.release(shared))
+
+
+async def _nothing() -> None:
+    return None

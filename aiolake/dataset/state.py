@@ -1,0 +1,109 @@
+"""One snapshot as a handle holds it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from aiolake.chunks.fetch import Fetcher
+from aiolake.chunks.read import SnapshotReader
+from aiolake.dataset.session import Session
+from aiolake.errors import AiolakeError, CorruptDataError, NotFoundError, SnapshotExpiredError
+from aiolake.format.entry import Entry, LogState, Snapshot
+from aiolake.ranges import Runs
+from aiolake.stores.scheduled import ScheduledStore
+from aiolake.types import Schema
+from aiolake.versions import rules
+from aiolake.versions.blobs import load_description, load_refs, load_rows
+from aiolake.versions.head import Head
+from aiolake.versions.log import Log
+from aiolake.versions.steps import Steps
+
+__all__ = ["Core", "State", "load_state"]
+
+
+@dataclass(frozen=True, slots=True)
+class Core:
+    """What the handles of one dataset share: its address, store, log and reader of objects."""
+
+    url: str
+    session: Session
+    store: ScheduledStore
+    log: Log
+    fetcher: Fetcher
+
+    async def explained(self, error: NotFoundError, snapshot: int) -> AiolakeError:
+        """Why an object that a snapshot needs is missing: read the head and see."""
+        if "key" not in error.context:
+            return error
+        head = await self.log.head()
+        if head.entry is None or rules.is_closed(head.entry):
+            return NotFoundError(f"the dataset at {self.url} was deleted", url=self.url)
+        refs = await self.log.run(load_refs(head.entry))
+        if not rules.is_held(snapshot, head.entry.state, refs):
+            return SnapshotExpiredError(
+                f"snapshot {snapshot} of {self.url} was expired and its objects collected; "
+                "refresh() to read the newest",
+                snapshot=snapshot,
+            )
+        return CorruptDataError(
+            f"object {error.key!r} of {self.url} is missing although snapshot {snapshot} needs "
+            "it; restore it from a copy, or run 'aiolake verify'",
+            key=error.key,
+            snapshot=snapshot,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """A snapshot with its parts at hand.
+
+    Attributes:
+        head: The head of the log as it was known then.
+        entry: The snapshot's entry.
+        snapshot: What the entry holds.
+        schema: Columns.
+        metadata: The dataset's own metadata.
+        rows: Row ids in order.
+        reader: Reads rows by id.
+    """
+
+    head: Head
+    entry: Entry
+    snapshot: Snapshot
+    schema: Schema
+    metadata: dict[str, Any]
+    rows: Runs
+    reader: SnapshotReader
+
+    @property
+    def log_state(self) -> LogState:
+        """The log's state at the head."""
+        assert self.head.entry is not None
+        return self.head.entry.state
+
+
+async def load_state(core: Core, head: Head, entry: Entry) -> State:
+    """Load a snapshot's columns and rows.
+
+    Cost: nothing for what lies in the entry; one GET each for long ones.
+    """
+    description, rows = await core.log.run(_parts(entry))
+    assert entry.snapshot is not None
+    reader = SnapshotReader(entry.snapshot, description.schema, core.fetcher, core.session._pool)
+    return State(
+        head=head,
+        entry=entry,
+        snapshot=entry.snapshot,
+        schema=description.schema,
+        metadata=description.metadata,
+        rows=rows,
+        reader=reader,
+    )
+
+
+def _parts(entry: Entry) -> Steps[Any]:
+    assert entry.snapshot is not None
+    description = yield from load_description(entry.snapshot)
+    rows = yield from load_rows(entry.snapshot.rows)
+    return description, rows

@@ -1,0 +1,411 @@
+"""Pending changes of a dataset: uploaded while they come, visible only once committed."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self
+
+import numpy as np
+
+from aiolake import keys
+from aiolake._aio import Tasks
+from aiolake.chunks.write import PieceWriter, Target, Uploader, constant_of, finish
+from aiolake.dataset.rows import RowSlices, check_columns, column_lengths
+from aiolake.dataset.select import Selector, positions
+from aiolake.dataset.state import State
+from aiolake.errors import ClosedError, InvalidInputError
+from aiolake.format.entry import Entry, Piece
+from aiolake.ranges import EMPTY, Runs
+from aiolake.types import ColumnType, Constant, Schema, check_column_names, parse_schema
+from aiolake.versions.commit import Context, Outcome
+from aiolake.versions.delta import REMOVED, Delta, NewColumn
+from aiolake.versions.head import Head
+from aiolake.versions.intents import Commit
+from aiolake.versions.log import Attempt
+
+if TYPE_CHECKING:
+    from aiolake.dataset.dataset import Dataset
+
+__all__ = ["Transaction"]
+
+
+@dataclass(slots=True)
+class _Columns:
+    """The columns as the transaction has changed them so far; ids below 0 are provisional."""
+
+    targets: dict[str, Target]
+    added: dict[int, NewColumn] = field(default_factory=dict)
+    renamed: dict[int, str] = field(default_factory=dict)
+    dropped: list[int] = field(default_factory=list)
+
+    def find(self, name: str) -> Target:
+        target = self.targets.get(name)
+        if target is None:
+            known = ", ".join(self.targets)
+            raise InvalidInputError(f"there is no column {name!r}; there are: {known}", column=name)
+        return target
+
+
+class Transaction:
+    """Changes to one branch, committed together when its block ends without an exception.
+
+    Made by ``ds.transaction(message)`` and used as ``async with ... as tx``. Rows are uploaded
+    while they are appended; nothing is visible before the commit, and an exception leaves nothing
+    visible. ``update`` and ``delete`` address rows of the dataset as the handle saw it when the
+    block was entered.
+
+    Attributes:
+        write_id: Identifies the commit, whatever becomes of it.
+    """
+
+    def __init__(
+        self,
+        dataset: Dataset,
+        branch: str,
+        *,
+        message: str,
+        author: str,
+        write_id: str | None,
+    ) -> None:
+        self.write_id = write_id or keys.new_id()
+        self._given_id = write_id is not None
+        self._dataset = dataset
+        self._core = dataset._core
+        self._branch = branch
+        self._message = message
+        self._author = author
+        self._attempt = Attempt(self.write_id)
+        self._options = dataset._options
+        self._tasks = Tasks()
+        self._open = False
+        self._busy = False
+        self._broken: str | None = None
+        self._state: State | None = None
+        self._base: tuple[Head, tuple[Entry, ...]] | None = None
+        self._appends: list[tuple[PieceWriter, int]] = []
+        self._updates: list[tuple[PieceWriter, Runs]] = []
+        self._filled: list[tuple[Target, Constant, Runs]] = []
+        self._deleted = EMPTY
+        self._metadata: dict[str, Any] = {}
+        self._column_metadata: dict[tuple[int, str], Any] = {}
+
+    @property
+    def outcome(self) -> Outcome:
+        """What became of the commit, as far as is known; also after a cancellation."""
+        return self._attempt.outcome
+
+    @property
+    def slot(self) -> int | None:
+        """The log number last tried, for ``ds.find_commit(write_id, slot=...)``."""
+        return self._attempt.slot
+
+    @property
+    def snapshot(self) -> int | None:
+        """The number of the snapshot committed, once it is."""
+        return None if self._attempt.entry is None else self._attempt.entry.n
+
+    @property
+    def n_appended(self) -> int:
+        """Rows appended so far."""
+        return sum(writer.n_rows for writer, _ in self._appends)
+
+    def __repr__(self) -> str:
+        return f"<Transaction {self.write_id} on {self._core.url}: {self.outcome}>"
+
+    async def append(
+        self,
+        rows: Mapping[str, Any]
+        | Iterable[Mapping[str, Any]]
+        | AsyncIterable[Mapping[str, Any]]
+        | None = None,
+        *,
+        columns: Mapping[str, Any] | None = None,
+    ) -> int:
+        """Append rows.
+
+        Args:
+            rows: One row (a mapping of column to value), or any number: a sequence, an iterable
+                or an async iterable of rows.
+            columns: Instead of rows, a mapping of column to values of one length.
+
+        Returns:
+            How many rows.
+
+        Raises:
+            InvalidInputError: A column is missing or unknown, or a value is not of its column's
+                type; names the column and the row. If earlier rows of a long input were packed
+                already, the transaction cannot be committed any more.
+
+        Cancellation: the transaction cannot be committed any more.
+        """
+        self._begin()
+        before = self.n_appended
+        try:
+            writer = self._append_writer()
+            slices = RowSlices(self._columns.targets, rows, columns)
+            async for block, n_rows in slices:
+                await writer.add(block, n_rows)
+        except BaseException as error:
+            if self.n_appended != before or not isinstance(error, InvalidInputError):
+                self._broken = f"an append failed half way ({error!r})"
+            raise
+        finally:
+            self._busy = False
+        return self.n_appended - before
+
+    async def update(self, rows: Selector, values: Mapping[str, Any]) -> int:
+        """Replace values of rows.
+
+        Args:
+            rows: Which, as in ``ds.read``; each once.
+            values: For a single index a value of each column to change; else as many values as
+                rows.
+
+        Returns:
+            How many rows.
+        """
+        self._begin()
+        try:
+            ids, single = self._addressed(rows)
+            check_columns(values, self._columns.targets, all_of_them=False)
+            blocks = {name: [value] for name, value in values.items()} if single else dict(values)
+            n_rows = column_lengths(blocks)
+            if n_rows != len(ids):
+                raise InvalidInputError(f"{len(ids)} rows are to be updated, got {n_rows} values")
+            if n_rows:
+                writer = self._writer([self._columns.targets[name] for name in values])
+                await writer.add(blocks, n_rows)
+                self._updates.append((writer, ids))
+            return n_rows
+        finally:
+            self._busy = False
+
+    async def delete(self, rows: Selector) -> int:
+        """Remove rows; returns how many. A row deleted twice is removed once."""
+        self._begin()
+        try:
+            ids, _ = self._addressed(rows)
+            fresh = ids.difference(self._deleted)
+            self._deleted = self._deleted.concat(fresh)
+            return len(fresh)
+        finally:
+            self._busy = False
+
+    def add_column(
+        self,
+        name: str,
+        type: ColumnType,
+        *,
+        default: Any = None,
+        metadata: Mapping[str, Any] | None = None,
+    ) -> None:
+        """Add a column; rows there are, and rows appended without knowing it, hold ``default``."""
+        self._check()
+        ((name, type),) = parse_schema({name: type})
+        columns = self._columns
+        if name in columns.targets:
+            raise InvalidInputError(f"there is a column {name!r} already", column=name)
+        check_column_names([*columns.targets, name])
+        target = Target(-1 - len(columns.added), name, type)
+        constant = constant_of(target, default)
+        for i, (writer, _) in enumerate(self._appends):
+            self._filled.append((target, constant, self._appended_runs(i, writer)))
+        columns.added[target.id] = NewColumn(target.id, name, type, constant, dict(metadata or {}))
+        columns.targets[name] = target
+
+    def rename_column(self, old: str, new: str) -> None:
+        """Give a column another name; its data stay where they are."""
+        self._check()
+        target = self._columns.find(old)
+        if new in self._columns.targets:
+            raise InvalidInputError(f"there is a column {new!r} already", column=new)
+        names = [new if name == old else name for name in self._columns.targets]
+        check_column_names(names)
+        self._columns.targets = {
+            (new if name == old else name): (Target(t.id, new, t.type) if name == old else t)
+            for name, t in self._columns.targets.items()
+        }
+        self._columns.renamed[target.id] = new
+
+    def drop_column(self, name: str) -> None:
+        """Remove a column; older snapshots keep it."""
+        self._check()
+        target = self._columns.find(name)
+        if len(self._columns.targets) == 1:
+            raise InvalidInputError(f"{name!r} is the last column; a dataset has at least one")
+        del self._columns.targets[name]
+        self._columns.renamed.pop(target.id, None)
+        self._columns.dropped.append(target.id)
+
+    def set_metadata(self, values: Mapping[str, Any], *, column: str | None = None) -> None:
+        """Set metadata keys, of the dataset or of a column, to JSON values."""
+        self._check()
+        self._set_metadata(check_metadata(values), column)
+
+    def remove_metadata(self, *names: str, column: str | None = None) -> None:
+        """Take metadata keys away."""
+        self._check()
+        self._set_metadata(dict.fromkeys(names, REMOVED), column)
+
+    def _set_metadata(self, values: Mapping[str, Any], column: str | None) -> None:
+        if column is None:
+            self._metadata.update(values)
+            return
+        id = self._columns.find(column).id
+        self._column_metadata.update({(id, key): value for key, value in values.items()})
+
+    async def __aenter__(self) -> Self:
+        self._dataset._guard.check()
+        if self._open or self._state is not None:
+            raise InvalidInputError("a transaction is used once; call ds.transaction() again")
+        self._dataset._begin_transaction(self)
+        self._state = self._dataset._state
+        self._columns = _Columns(
+            {c.name: Target(c.id, c.name, c.type) for c in self._state.schema.columns}
+        )
+        await self._tasks.__aenter__()
+        self._uploader = Uploader(
+            self._core.store,
+            self._tasks,
+            self._base_number,
+            max(1, self._core.session.options.max_inflight_bytes // 4),
+        )
+        self._open = True
+        return self
+
+    async def __aexit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        try:
+            if exc is None:
+                self._check()
+                await self._commit()
+        finally:
+            self._open = False
+            self._dataset._end_transaction(self)
+            await self._tasks.aclose()
+
+    async def _abandon(self) -> None:
+        """The dataset is being closed under it."""
+        self._open = False
+        await self._tasks.aclose()
+
+    async def _commit(self) -> None:
+        writers = [(w, self._relative(i, w)) for i, (w, _) in enumerate(self._appends)]
+        updates = [(w, tuple(ids.flat())) for w, ids in self._updates]
+        pieces = await finish([*writers, *updates], self._uploader, self._options)
+        n_appended = sum(len(w.targets) for w, _ in writers if w.n_rows)
+        delta = self._delta(pieces[:n_appended], pieces[n_appended:])
+        if delta.is_empty:
+            return
+        base = await self._base_number()
+        assert self._base is not None
+        head, seen = self._base
+        intent = Commit(
+            on_branch=self._branch,
+            delta=delta,
+            base=base,
+            message=self._message,
+            author=self._author,
+        )
+        context = Context(self._core.url, self.write_id, idempotent=self._given_id)
+        committed = await self._core.log.commit(intent, head, seen, context, self._attempt)
+        await self._dataset._follow(committed.head, committed.entry)
+
+    def _delta(self, appended: Sequence[Piece], updates: Sequence[Piece]) -> Delta:
+        columns = self._columns
+        fills = [
+            Piece(column=target.id, rows=tuple(runs.flat()), constant=constant)
+            for target, constant, runs in self._filled
+            if runs
+        ]
+        return Delta(
+            appended=self.n_appended,
+            pieces=(*appended, *fills),
+            updates=tuple(updates),
+            deleted=self._deleted,
+            added=tuple(new for id, new in columns.added.items() if id not in columns.dropped),
+            renamed={id: name for id, name in columns.renamed.items() if id not in columns.dropped},
+            dropped=tuple(id for id in columns.dropped if id >= 0),
+            metadata=self._metadata,
+            column_metadata=self._column_metadata,
+        )
+
+    async def _base_number(self) -> int:
+        """The head when the first object is about to be uploaded: objects carry its number."""
+        if self._base is None:
+            assert self._state is not None
+            self._base = await self._core.log.forward(self._state.head)
+        return self._base[0].n
+
+    def _append_writer(self) -> PieceWriter:
+        """The writer for the columns as they are now; a change of columns begins another."""
+        targets = list(self._columns.targets.values())
+        if self._appends:
+            writer, _ = self._appends[-1]
+            if [t.id for t in writer.targets] == [t.id for t in targets]:
+                writer.targets = tuple(targets)
+                return writer
+        writer = self._writer(targets)
+        self._appends.append((writer, self.n_appended))
+        return writer
+
+    def _writer(self, targets: Sequence[Target]) -> PieceWriter:
+        pool = self._core.session._pool
+        return PieceWriter(targets, self._uploader, pool, self._options)
+
+    def _appended_runs(self, i: int, writer: PieceWriter) -> Runs:
+        return Runs.of((self._appends[i][1], writer.n_rows))
+
+    def _relative(self, i: int, writer: PieceWriter) -> tuple[int, ...]:
+        return tuple(self._appended_runs(i, writer).flat())
+
+    def _addressed(self, rows: Selector) -> tuple[Runs, bool]:
+        """The row ids of the base that a selector means, and whether it is a single index."""
+        assert self._state is not None
+        at = positions(rows, len(self._state.rows))
+        if len(np.unique(at)) != len(at):
+            raise InvalidInputError("a row is named twice in one update or delete")
+        single = not isinstance(rows, slice) and not hasattr(rows, "__len__")
+        return Runs.from_ids(self._state.rows.take(at)), single
+
+    def _begin(self) -> None:
+        self._check()
+        if self._busy:
+            raise InvalidInputError(
+                "another call of this transaction is under way; await it first, or gather rows "
+                "and append them together"
+            )
+        self._busy = True
+
+    def _check(self) -> None:
+        self._dataset._guard.check()
+        if not self._open:
+            raise ClosedError("the transaction is not open; use it inside its async with block")
+        if self._broken is not None:
+            raise InvalidInputError(
+                f"the transaction cannot be committed: {self._broken}; start another"
+            )
+
+
+def check_metadata(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Metadata as it will be stored: text keys, JSON values, at most 64 KiB in all."""
+    from aiolake.codecs import decode_json, encode_json
+
+    if not isinstance(values, Mapping) or not all(isinstance(key, str) and key for key in values):
+        raise InvalidInputError("metadata is a mapping of text keys to JSON values")
+    stored = {key: decode_json(encode_json(value)) for key, value in values.items()}
+    return dict(stored)
+
+
+def schema_of(columns: Mapping[str, ColumnType | type]) -> Schema:
+    """The schema of a new dataset, ids from 0."""
+    from aiolake.types import Column
+
+    pairs = parse_schema(columns)
+    return Schema(tuple(Column(i, name, type) for i, (name, type) in enumerate(pairs)))

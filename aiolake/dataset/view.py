@@ -1,0 +1,184 @@
+"""Rows and columns of one snapshot, selected lazily."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+
+from aiolake._aio import Guard
+from aiolake.chunks.assemble import Decode
+from aiolake.chunks.stream import Batches, Selection
+from aiolake.dataset.select import Selector, one_position, positions, select_rows
+from aiolake.dataset.state import Core, State
+from aiolake.errors import InvalidInputError, NotFoundError
+from aiolake.ranges import Ids, Runs
+from aiolake.types import Schema
+
+__all__ = ["View"]
+
+
+class View:
+    """Some rows and columns of one snapshot: nothing is read until it is asked for.
+
+    Made by ``ds[selection]`` and ``ds.select(*columns)``; a view keeps its snapshot whatever is
+    committed later, and is closed with the dataset it came from.
+    """
+
+    def __init__(self, core: Core, guard: Guard, state: State, rows: Runs, schema: Schema) -> None:
+        self._core = core
+        self._guard = guard
+        self._state = state
+        self._rows = rows
+        self._schema = schema
+        self._names = schema.names
+
+    @property
+    def schema(self) -> Schema:
+        """The selected columns."""
+        return self._schema
+
+    @property
+    def snapshot(self) -> int:
+        """The number of the snapshot it reads."""
+        return self._state.entry.n
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def __bool__(self) -> bool:
+        return True
+
+    def __repr__(self) -> str:
+        columns = ", ".join(self._names)
+        return f"<View of {self._core.url}@{self.snapshot}: {len(self):,} rows of {columns}>"
+
+    def __getitem__(self, selector: Selector) -> View:
+        """A view of some of these rows.
+
+        Args:
+            selector: A slice, a list or array of indexes, or a mask of this view's length. A
+                single index gives a view of one row.
+        """
+        rows = select_rows(self._rows, selector)
+        return View(self._core, self._guard, self._state, rows, self._schema)
+
+    def select(self, *columns: str) -> View:
+        """A view of some of these columns, in the order named.
+
+        Raises:
+            InvalidInputError: An unknown or repeated name, or none.
+        """
+        if not columns:
+            raise InvalidInputError("select() needs at least one column")
+        schema = self._schema.select(columns)
+        return View(self._core, self._guard, self._state, self._rows, schema)
+
+    async def read(
+        self,
+        rows: Selector,
+        *,
+        columns: Iterable[str] | None = None,
+        decode: bool = True,
+    ) -> dict[str, Any]:
+        """Read rows.
+
+        Args:
+            rows: An index gives one row: a dict of column to value. Anything else gives a batch:
+                a dict of column to an array (fixed shapes; masked where a row is None), or a list.
+            columns: Names; all by default.
+            decode: ``False`` gives images, text and JSON as their stored bytes.
+
+        Raises:
+            OutOfRangeError: An index outside the view.
+            CorruptDataError: Bytes do not match their checksum, also when read again.
+            SnapshotExpiredError: The snapshot was expired and collected.
+
+        Cancellation: nothing is left behind.
+        Cost: at most one GET per sample, plus the manifest blocks touched first.
+        """
+        self._guard.check()
+        names = self._names if columns is None else self._schema.select(columns).names
+        how = Decode.FULL if decode else Decode.RAW
+        try:
+            one = one_position(rows, len(self._rows))
+            if one is not None:
+                id = np.asarray([self._rows.at(one)], np.int64)
+                return await self._state.reader.row(id, names, how)
+            ids = self._rows.take(positions(rows, len(self._rows)))
+            return dict(await self._state.reader.batch(ids, names, how))
+        except NotFoundError as error:
+            raise await self._core.explained(error, self.snapshot) from error
+
+    async def read_bytes(
+        self, row: int, column: str, start: int = 0, stop: int | None = None
+    ) -> bytes:
+        """Bytes ``[start, stop)`` of one stored sample of an ``Image`` or ``Bytes`` column.
+
+        Of a huge sample only the parts touched are fetched. Past the end is truncated; a row
+        that is None gives ``b""``.
+
+        Raises:
+            InvalidInputError: Another column type, or a negative range.
+        """
+        self._guard.check()
+        if start < 0 or (stop is not None and stop < start):
+            raise InvalidInputError(f"{start}..{stop} is no byte range")
+        reader = self._state.reader.column(self._schema.select([column]).names[0])
+        one = one_position(row, len(self._rows))
+        if one is None:
+            raise InvalidInputError(f"read_bytes reads one row, got {row!r}")
+        id = np.asarray([self._rows.at(one)], np.int64)
+        try:
+            return await reader.read_bytes(id, start, stop)
+        except NotFoundError as error:
+            raise await self._core.explained(error, self.snapshot) from error
+
+    def batches(self, n: int, *, decode: bool = True) -> ExplainedBatches:
+        """Stream the view in order, ``n`` rows at a time; the last batch is shorter.
+
+        Use it as ``async with view.batches(64) as batches: async for batch in batches: ...``.
+        Reads run ahead of the consumer, within the session's byte budget.
+
+        Args:
+            n: Rows per batch, at least 1.
+            decode: See ``read``.
+
+        Cost: about one GET per chunk object of each column for a view in stored order.
+        """
+        self._guard.check()
+        if isinstance(n, bool) or not isinstance(n, int) or n < 1:
+            raise InvalidInputError(f"a batch has at least 1 row, got {n!r}")
+        selection = Selection(
+            n=len(self._rows),
+            ids=self._ids,
+            names=self._names,
+            batch_size=n,
+            decode=Decode.FULL if decode else Decode.RAW,
+            ascending=self._rows.ascending,
+        )
+        window = max(1, self._core.session.options.max_inflight_bytes // 4)
+        return ExplainedBatches(self._core, self._state, selection, window)
+
+    def _ids(self, start: int, stop: int) -> Ids:
+        return self._rows.take(np.arange(start, stop, dtype=np.int64))
+
+    def _on(self, state: State) -> View:
+        """All rows and columns of another snapshot."""
+        return View(self._core, self._guard, state, state.rows, state.schema)
+
+
+class ExplainedBatches(Batches):
+    """``Batches`` that says why an object is missing."""
+
+    def __init__(self, core: Core, state: State, selection: Selection, window: int) -> None:
+        super().__init__(state.reader, selection, window)
+        self._core = core
+        self._n = state.entry.n
+
+    async def __anext__(self) -> dict[str, Any]:
+        try:
+            return await super().__anext__()
+        except NotFoundError as error:
+            raise await self._core.explained(error, self._n) from error
