@@ -6,7 +6,9 @@
 
 from aiolake._aio import Portal
 from aiolake.dataset.dataset import Dataset, DatasetSpec, SnapshotInfo
+from aiolake.dataset.maintain import Collected, Problem, Verified, expire, gc, verify
 from aiolake.dataset.open import create_dataset, dataset_exists, delete_dataset, open_dataset
+from aiolake.dataset.optimize import optimize
 from aiolake.dataset.session import Session
 from aiolake.dataset.transaction import Transaction
 from aiolake.dataset.view import View
@@ -60,6 +62,7 @@ __all__ = [
     "Bytes",
     "ClassLabel",
     "ClosedError",
+    "Collected",
     "Column",
     "ColumnType",
     "ConflictError",
@@ -84,6 +87,7 @@ __all__ = [
     "OutcomeUnknownError",
     "PermissionDeniedError",
     "Portal",
+    "Problem",
     "ReadOnlyError",
     "Schema",
     "SchemaDiff",
@@ -99,10 +103,15 @@ __all__ = [
     "TransientStoreError",
     "UnauthenticatedError",
     "UnsupportedVersionError",
+    "Verified",
     "View",
     "WrongLoopError",
     "create_dataset",
     "dataset_exists",
     "delete_dataset",
+    "expire",
+    "gc",
     "open_dataset",
+    "optimize",
+    "verify",
 ]

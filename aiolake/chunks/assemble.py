@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 
 from aiolake.chunks.column import Located, One, Parted
-from aiolake.codecs import EntryCodec, FixedCodec, FixedRows, collate
+from aiolake.codecs import Encoded, EntryCodec, FixedCodec, FixedRows, collate
 from aiolake.stores.base import Buffer
 from aiolake.types import Constant
 
-__all__ = ["Decode", "batch_of", "value_of"]
+__all__ = ["Decode", "batch_of", "encoded_of", "fixed_rows", "joined", "value_of"]
 
 
 class Decode(enum.Enum):
@@ -66,7 +66,7 @@ def batch_of(
 ) -> Any:
     """The values of some rows: an array (masked where a row is None), or a list."""
     if isinstance(codec, FixedCodec):
-        rows = _fixed_rows(codec, located, payloads)
+        rows = fixed_rows(codec, located, payloads)
         return collate(rows.array, rows.valid)
     return _entries(codec, located, payloads, decode)
 
@@ -100,7 +100,32 @@ def joined(parted: Parted, payloads: Sequence[Buffer]) -> bytearray:
     return out
 
 
-def _fixed_rows(codec: FixedCodec, located: Located, payloads: Sequence[Buffer]) -> FixedRows:
+def encoded_of(
+    codec: FixedCodec | EntryCodec, located: Located, payloads: Sequence[Buffer]
+) -> FixedRows | list[Encoded | None]:
+    """The rows as they are stored, for packing them anew: nothing is decoded but pages."""
+    if isinstance(codec, FixedCodec):
+        return fixed_rows(codec, located, payloads)
+    out: list[Encoded | None] = [None] * located.n
+    shapes, nulls = located.shape.tolist(), located.null.tolist()
+    for i, unit in enumerate(located.unit.tolist()):
+        if unit >= 0 and not nulls[i]:
+            out[i] = Encoded(_owned(payloads[unit]), tuple(shapes[i]))
+    for i, parted in located.parted.items():
+        out[i] = Encoded(bytes(joined(parted, payloads)), tuple(shapes[i]))
+    for rows, constant in located.constants:
+        if constant.payload is not None:
+            for i in rows.tolist():
+                out[i] = Encoded(constant.payload, constant.shape)
+    return out
+
+
+def _owned(payload: Buffer) -> bytes:
+    return payload if isinstance(payload, bytes) else bytes(payload)
+
+
+def fixed_rows(codec: FixedCodec, located: Located, payloads: Sequence[Buffer]) -> FixedRows:
+    """Rows of pages and constants as one array."""
     array = np.zeros((located.n, *codec.row_shape), codec.dtype)
     valid = np.ones(located.n, bool)
     for unit, rows in _by_unit(located):

@@ -96,7 +96,8 @@ class Block:
     @property
     def nbytes(self) -> int:
         """About how much memory it takes."""
-        return 64 * len(self.chunks) + len(self) * (22 + 4 * self.shape.shape[1])
+        per_entry: int = 22 + 4 * self.shape.shape[1]
+        return 64 * len(self.chunks) + len(self) * per_entry
 
     def chunk_keys(self) -> tuple[str, ...]:
         """The keys of the chunk objects."""

@@ -1,0 +1,106 @@
+"""Rewriting a dataset's pieces into few large ones."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from aiolake import keys
+from aiolake._aio import Tasks
+from aiolake.chunks.assemble import encoded_of
+from aiolake.chunks.read import ColumnReader
+from aiolake.chunks.write import PieceWriter, Target, Uploader, finish
+from aiolake.dataset.dataset import Dataset
+from aiolake.dataset.state import State
+from aiolake.errors import ReadOnlyError
+from aiolake.format.entry import Piece
+from aiolake.versions.commit import Context
+from aiolake.versions.delta import Delta
+from aiolake.versions.intents import Commit
+
+__all__ = ["optimize"]
+
+_STEP_ROWS = 4096
+_STEP_BYTES = 8 << 20
+
+
+async def optimize(dataset: Dataset, *, message: str = "optimize") -> int | None:
+    """Rewrite the branch's columns so that each is one piece of full chunks.
+
+    Rows, their order and their values stay. Updates and deletes that others commit meanwhile are
+    kept; another ``optimize`` or a ``restore`` is a conflict.
+
+    Returns:
+        The new snapshot's number, or ``None`` when every column is one piece already.
+
+    Raises:
+        ConflictError: Pieces it replaces are gone.
+        ReadOnlyError: The handle is fixed at a snapshot.
+
+    Cost: reads and writes every payload byte of the columns that are rewritten.
+    """
+    dataset._guard.check()
+    if dataset.branch is None:
+        raise ReadOnlyError("this handle is fixed at a snapshot; open a branch to optimize")
+    keys.check_message(message)
+    state, core = dataset._state, dataset._core
+    plan = await _plan(state)
+    if not plan:
+        return None
+    head, seen = await core.log.forward(state.head)
+    options = dataset._options
+    async with Tasks() as tasks:
+
+        async def base() -> int:
+            return head.n
+
+        uploader = Uploader(
+            core.store, tasks, base, max(1, core.session.options.max_inflight_bytes // 4)
+        )
+        writers = [
+            (await _rewritten(state, reader, uploader, dataset), tuple(state.rows.flat()))
+            for reader, _ in plan
+        ]
+        replacements = await finish(writers, uploader, options)
+    delta = Delta(
+        replaced=tuple(piece for _, pieces in plan for piece in pieces), replacements=replacements
+    )
+    intent = Commit(
+        on_branch=dataset.branch, delta=delta, base=head.n, message=message, kind="optimize"
+    )
+    committed = await core.log.commit(intent, head, seen, Context(core.url, keys.new_id()))
+    await dataset._follow(committed.head, committed.entry)
+    return committed.entry.n
+
+
+async def _plan(state: State) -> list[tuple[ColumnReader, tuple[Piece, ...]]]:
+    """The columns worth rewriting, and the pieces that go."""
+    found = []
+    for name in state.schema.names:
+        reader = state.reader.column(name)
+        pieces = await reader.index.pieces()
+        whole = len(pieces) == 1 and len(state.rows) == pieces[0].n_rows
+        if pieces and not whole:
+            found.append((reader, pieces))
+    return found
+
+
+async def _rewritten(
+    state: State, reader: ColumnReader, uploader: Uploader, dataset: Dataset
+) -> PieceWriter:
+    """One column's rows, packed anew; full chunks are uploaded while it goes."""
+    pool = dataset._core.session._pool
+    target = Target(reader.column.id, reader.column.name, reader.column.type)
+    writer = PieceWriter([target], uploader, pool, dataset._options)
+    n_rows, at, step = len(state.rows), 0, 64
+    while at < n_rows:
+        stop = min(n_rows, at + step)
+        ids = state.rows.take(np.arange(at, stop, dtype=np.int64))
+        located = await reader.index.locate(ids)
+        payloads = await reader.fetcher.units(located.units, keep=False)
+        encoded: Any = await pool.run(encoded_of, reader.codec, located, payloads)
+        await writer.add_encoded({target.id: encoded}, stop - at)
+        per_row = max(1, located.units.nbytes // (stop - at))
+        at, step = stop, max(1, min(_STEP_ROWS, _STEP_BYTES // per_row))
+    return writer
