@@ -378,7 +378,8 @@ def writer(world: World, branch: str, n_changes: int, write_id: str | None = Non
     """Several transactions one after another on one handle."""
     handle = yield from opened(world, branch)
     for _ in range(n_changes):
-        kinds = tuple(world.rng.choice(USUAL) for _ in range(world.rng.choice((1, 1, 2))))
+        usual = world.kinds or USUAL
+        kinds = tuple(world.rng.choice(usual) for _ in range(world.rng.choice((1, 1, 2))))
         try:
             after = yield from transaction(world, handle, kinds, write_id)
         except NotFoundError as error:
@@ -387,9 +388,9 @@ def writer(world: World, branch: str, n_changes: int, write_id: str | None = Non
         handle = after or (yield from opened(world, branch))
 
 
-def job(world: World, branch: str, write_id: str) -> Steps[None]:
-    """One transaction with a write id of the caller's."""
-    yield from writer(world, branch, 1, write_id)
+def given_job(world: World, branch: str) -> Steps[None]:
+    """One transaction with a write id of the caller's, which other actors use too."""
+    yield from writer(world, "main", 1, "job")
 
 
 def optimizer(world: World, branch: str) -> Steps[None]:
@@ -466,21 +467,23 @@ def restorer(world: World, branch: str) -> Steps[None]:
 
 
 def brancher(world: World, branch: str) -> Steps[None]:
+    """Create, move or delete the branch ``dev``, twice."""
+    for _ in range(2):
+        yield from dev_moved(world)
+
+
+def dev_moved(world: World) -> Steps[None]:
     """Create, move or delete the branch ``dev``."""
     handle = yield from opened(world, "main")
     entry = handle.head.entry
     assert entry is not None
-    for _ in range(2):
-        found = yield from seen_names(world, handle.head, branch="dev")
-        number: int | None = world.rng.randrange(entry.state.first, entry.n + 1)
-        if found is not None and world.rng.random() < 0.4:
-            number = None
-        op = made_op(
-            world, "branch", opened=handle.head.n, name="dev", target=number, expected=found
-        )
-        intent = SetBranch(name="dev", snapshot=number, expected=found)
-        yield from publish(world, op, intent, handle.head, ())
-        handle = yield from opened(world, "main")
+    found = yield from seen_names(world, handle.head, branch="dev")
+    number: int | None = world.rng.randrange(entry.state.first, entry.n + 1)
+    if found is not None and world.rng.random() < 0.4:
+        number = None
+    op = made_op(world, "branch", opened=handle.head.n, name="dev", target=number, expected=found)
+    intent = SetBranch(name="dev", snapshot=number, expected=found)
+    yield from publish(world, op, intent, handle.head, ())
 
 
 def seen_names(world: World, head: Head, *, branch: str = "", tag: str = "") -> Steps[int | None]:
@@ -588,20 +591,34 @@ def one_writer(world: World, branch: str) -> Steps[None]:
     yield from writer(world, branch, world.rng.choice((1, 2, 3)))
 
 
-ACTORS: dict[str, tuple[Callable[[World, str], Steps[None]], int]] = {
-    "writer": (one_writer, 10),
-    "merger": (merger, 3),
-    "optimizer": (optimizer, 3),
-    "reader": (reader, 4),
-    "restorer": (restorer, 2),
-    "brancher": (brancher, 2),
-    "tagger": (tagger, 3),
-    "expirer": (expirer, 3),
-    "collector": (collector, 4),
-    "closer": (closer, 1),
-    "creator": (creator, 1),
+ACTORS: dict[str, Callable[[World, str], Steps[None]]] = {
+    "writer": one_writer,
+    "merger": merger,
+    "optimizer": optimizer,
+    "reader": reader,
+    "restorer": restorer,
+    "brancher": brancher,
+    "tagger": tagger,
+    "expirer": expirer,
+    "collector": collector,
+    "closer": closer,
+    "creator": creator,
+    "job": given_job,
 }
-_NAMES = tuple(name for name, (_, weight) in ACTORS.items() for _ in range(weight))
+THEMES: dict[str, dict[str, int]] = {
+    "everything": {**dict.fromkeys(ACTORS, 1), "writer": 4},
+    "changes": {"writer": 8, "optimizer": 1, "reader": 1},
+    "collection": {
+        "writer": 4, "merger": 3, "optimizer": 1, "reader": 2, "expirer": 2, "collector": 5,
+        "tagger": 1,
+    },
+    "names": {
+        "writer": 3, "reader": 1, "restorer": 2, "brancher": 2, "tagger": 2, "expirer": 2,
+        "collector": 1,
+    },
+    "ends": {"writer": 3, "reader": 1, "closer": 2, "creator": 1, "job": 4, "collector": 1},
+}  # fmt: skip
+"""Who takes part, and how often; the schedule of a seed has the theme ``seed % 5``."""
 
 
 def until_gone(steps: Steps[None]) -> Steps[None]:
@@ -612,16 +629,21 @@ def until_gone(steps: Steps[None]) -> Steps[None]:
         return
 
 
+def seeds(theme: str, n: int) -> range:
+    """The first ``n`` seeds of a theme."""
+    first = list(THEMES).index(theme)
+    return range(first, first + n * len(THEMES), len(THEMES))
+
+
 def populate(world: World) -> None:
     """Put four to seven actors into a world whose dataset has a few rows and a branch."""
-    branch = "main"
-    for i in range(world.rng.randrange(4, 8)):
-        name = world.rng.choice(_NAMES)
-        branch = "dev" if world.rng.random() < 0.25 else "main"
-        world.add(f"{name}-{i}", until_gone(ACTORS[name][0](world, branch)))
-    if world.rng.random() < 0.3:
-        for i in range(2):
-            world.add(f"job-{i}", until_gone(job(world, branch, "job")))
+    weights = list(THEMES.values())[world.seed % len(THEMES)]
+    names = world.rng.choices(list(weights), list(weights.values()), k=world.rng.randrange(4, 8))
+    if world.rng.random() < 0.6:
+        world.kinds = tuple(world.rng.choices(list(CHANGES), k=2))
+    for i, name in enumerate(names):
+        branch = "dev" if world.rng.random() < (0.6 if "brancher" in names else 0.1) else "main"
+        world.add(f"{name}-{i}", until_gone(ACTORS[name](world, branch)))
 
 
 def begin(world: World) -> Steps[None]:
@@ -629,8 +651,8 @@ def begin(world: World) -> Steps[None]:
     yield from created(world, EMPTY_LOG)
     if world.n:
         yield from writer(world, "main", world.rng.choice((1, 2, 3)))
-        if world.rng.random() < 0.5:
-            yield from brancher(world, "main")
+        if world.rng.random() < 0.6:
+            yield from dev_moved(world)
 
 
 def simulate(seed: int, switches: Switches | None = None, *, traced: bool = False) -> World:

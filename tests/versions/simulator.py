@@ -109,6 +109,8 @@ class World:
 
     def __init__(self, seed: int, switches: Switches, *, traced: bool = False) -> None:
         self.rng = random.Random(seed)
+        self.seed = seed
+        self.kinds: tuple[str, ...] = ()
         self.weather = Weather.of(self.rng)
         self.switches = switches
         self.objects: dict[str, bytes] = {}
