@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterable, Sequence
 
+import numpy as np
+
 from aiolake._aio import map_concurrently
 from aiolake.chunks.cache import MemoryCache
 from aiolake.chunks.plan import Fetch, Units, coalesce
@@ -101,7 +103,7 @@ class Fetcher:
         if self._immediate or not len(self.cache):
             return units
         length = units.length.copy()
-        for u in range(len(units)):
+        for u in np.flatnonzero(length).tolist():  # an empty payload may name no object
             found = self.cache.get((self._url, units.keys[int(units.key[u])], int(units.start[u])))
             if found is not None and len(found) == length[u]:
                 out[u], length[u] = found, 0
