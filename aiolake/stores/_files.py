@@ -98,24 +98,18 @@ class RootHandle:
         """An object, or ``None`` where opening it might wait, or it is not there."""
         if not self._available:
             return None
+        directory = self._directory
         try:
-            if self._directory is None:
-                self._directory = _Directory(self._root)
-            return OpenFile(open_cached(self._directory.fd, key), key)
+            if directory is None:
+                directory = self._directory = _Directory(self._root)
+            return OpenFile(open_cached(directory.fd, key), key)
         except OSError as error:
-            self._learn(error)
+            self._available = error.errno not in _UNAVAILABLE
             return None
 
     def close(self) -> None:
-        """Let go of the root."""
+        """Let go of the root; the next opening looks for it anew."""
         self._directory = None
-
-    def _learn(self, error: OSError) -> None:
-        if error.errno in _UNAVAILABLE:
-            self._available = False
-        elif error.errno == errno.ENOENT:
-            # The root may have been removed and made again: look for it anew.
-            self._directory = None
 
 
 class _Directory:

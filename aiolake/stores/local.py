@@ -206,6 +206,8 @@ class LocalStore:
             epoch = self._files.epoch
             file = self._open(key)
             self._files.add(key, file, epoch)
+            # The handle did not find it: perhaps the root was removed and made again since.
+            self._handle.close()
         return read_blocking(file, start, stop)
 
     def _open(self, key: str) -> OpenFile:

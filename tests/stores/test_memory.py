@@ -62,6 +62,7 @@ def _run_threads(calls: list[Callable[[], None]]) -> None:
         thread.join()
 
 
+@pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
 async def test_after_a_fork_the_child_has_its_own_copy() -> None:
     store = MemoryStore()
     await store.put("a", [b"parent"])

@@ -72,9 +72,9 @@ def test_a_request_can_always_go_when_no_other_has_bytes_in_flight() -> None:
 
 def test_a_stream_of_small_requests_does_not_keep_a_hold_out() -> None:
     admission = Admission(64, 100)
-    running = [ask(admission, 50), ask(admission, 40)]
+    running = [ask(admission, 10) for _ in range(10)]
     hold = ask(admission, 30, Kind.HOLD)
-    for _ in range(20):
+    for _ in range(8):
         running.append(ask(admission, 10))
         admission.leave(running.pop(0))
         if is_in(hold):

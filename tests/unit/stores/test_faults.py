@@ -115,7 +115,7 @@ class TestAnswers:
 
     async def test_refusals_do_nothing(self, inner: MemoryStore) -> None:
         store = FaultStore(
-            inner, [Rule(Refuse(lambda: StoreError("full")), "create"), Rule(Refuse())]
+            inner, [Rule(Refuse(lambda: StoreError("full")), "create"), Rule(Refuse(), "put")]
         )
         with pytest.raises(StoreError, match="full"):
             await store.create("a", [b"x"])

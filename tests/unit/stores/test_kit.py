@@ -43,9 +43,13 @@ class TestCancelAtEachStep:
     async def test_a_late_cancellation_comes_with_the_result_at_hand(self) -> None:
         lost: list[str] = []
 
+        def answer(future: asyncio.Future[str]) -> None:
+            if not future.done():
+                future.set_result("slot")
+
         async def acquire() -> None:
             future: asyncio.Future[str] = asyncio.get_running_loop().create_future()
-            asyncio.get_running_loop().call_soon(lambda: future.done() or future.set_result("slot"))
+            asyncio.get_running_loop().call_soon(answer, future)
             try:
                 await future
             except asyncio.CancelledError:
