@@ -40,7 +40,7 @@ class Parted:
     bitmap: bool
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False)
 class One:
     """Where one row is: a constant, a null, or a range of an object.
 

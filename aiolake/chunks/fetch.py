@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
@@ -18,6 +20,7 @@ from aiolake.stores.scheduled import ScheduledStore
 __all__ = ["Fetcher"]
 
 _YIELD_BYTES = 8 << 20
+_IMMEDIATE_BYTES = 1 << 20
 _YIELD_FETCHES = 256
 
 
@@ -35,6 +38,8 @@ class Fetcher:
         self._url = store.url
         self._immediate = store.answers_now
         self._now: Callable[[str, int, int], Buffer | None] = store.get_range_now
+        longest = _IMMEDIATE_BYTES if self._immediate else store.cost.max_range_bytes
+        self._cost = replace(store.cost, max_range_bytes=longest)
 
     @property
     def cost(self) -> CostModel:
@@ -74,29 +79,41 @@ class Fetcher:
         """
         out: list[Buffer] = [b""] * len(units)
         missing = self._cached(units, out)
-        fetches = coalesce(missing, self.cost)
-        waiting = []
-        n_bytes = 0
-        for i, fetch in enumerate(fetches):
-            if not self._take_now(fetch, missing, out):
-                waiting.append(fetch)
-            n_bytes += fetch.stop - fetch.start
-            if n_bytes > _YIELD_BYTES or i % _YIELD_FETCHES == _YIELD_FETCHES - 1:
-                n_bytes = 0
-                await asyncio.sleep(0)
+        waiting = coalesce(missing, self._cost)
+        if self._immediate:
+            waiting = await self._take_now(waiting, missing, out)
         if waiting:
             await self._take(waiting, missing, out, keep)
         return out
 
-    async def fetch(self, fetch: Fetch, units: Units) -> list[tuple[int, Buffer]]:
-        """The units of one fetch, verified."""
-        data: Buffer | None = self._now(fetch.key, fetch.start, fetch.stop)
-        if data is None or not _all_right(data, fetch, units):
-            wanted = [
-                (int(units.start[u]), int(units.length[u]), int(units.crc[u])) for u in fetch.units
-            ]
-            data = await self._read(fetch.key, fetch.start, fetch.stop, wanted)
-        return list(_slices(data, fetch, units))
+    async def _take_now(
+        self, fetches: Sequence[Fetch], units: Units, out: list[Buffer]
+    ) -> tuple[Fetch, ...]:
+        """Take what can be had at once; returns the rest. Lets others run now and then."""
+        crcs = units.crc.tolist()
+        waiting: list[Fetch] = []
+        nbytes = 0
+        for i, fetch in enumerate(fetches):
+            data = self._now(fetch.key, fetch.start, fetch.stop)
+            if data is None or not _distribute(data, fetch, units, crcs, out):
+                waiting.append(fetch)
+            nbytes += fetch.stop - fetch.start
+            if nbytes > _YIELD_BYTES or i % _YIELD_FETCHES == _YIELD_FETCHES - 1:
+                nbytes = 0
+                await asyncio.sleep(0)
+        return tuple(waiting)
+
+    async def fetch(self, fetch: Fetch, units: Units) -> list[Buffer]:
+        """The payloads of one fetch's units, verified, in the order of ``fetch.units``."""
+        out: dict[int, Buffer] = {}
+        crcs = units.crc.tolist()
+        for _ in range(2):  # wrong bytes are fetched once more
+            data = await self.store.get_range(fetch.key, fetch.start, fetch.stop)
+            if _distribute(data, fetch, units, crcs, out):
+                return [out[u] for u in fetch.units]
+        wanted = ((int(units.start[u]), int(units.length[u]), crcs[u]) for u in fetch.units)
+        _require(data, fetch.key, fetch.start, fetch.stop, tuple(wanted))
+        raise AssertionError("a fetch is right or refused")
 
     def _cached(self, units: Units, out: list[Buffer]) -> Units:
         """Take what the cache has; the rest keeps its place, the taken have no length."""
@@ -109,19 +126,11 @@ class Fetcher:
                 out[u], length[u] = found, 0
         return Units(units.keys, units.key, units.start, length, units.crc)
 
-    def _take_now(self, fetch: Fetch, units: Units, out: list[Buffer]) -> bool:
-        data: Buffer | None = self._now(fetch.key, fetch.start, fetch.stop)
-        if data is None or not _all_right(data, fetch, units):
-            return False
-        for u, payload in _slices(data, fetch, units):
-            out[u] = payload
-        return True
-
     async def _take(
         self, fetches: Sequence[Fetch], units: Units, out: list[Buffer], keep: bool
     ) -> None:
         async def take(fetch: Fetch) -> None:
-            for u, payload in await self.fetch(fetch, units):
+            for u, payload in zip(fetch.units, await self.fetch(fetch, units), strict=True):
                 out[u] = payload
                 if keep and not self._immediate:
                     owned = bytes(payload) if len(fetch.units) > 1 else payload
@@ -141,20 +150,23 @@ class Fetcher:
         return data
 
 
-def _slices(data: Buffer, fetch: Fetch, units: Units) -> Iterable[tuple[int, Buffer]]:
-    if len(fetch.units) == 1:
-        yield fetch.units[0], data
-        return
-    view = memoryview(data)
-    for u in fetch.units:
-        at = int(units.start[u]) - fetch.start
-        yield u, view[at : at + int(units.length[u])]
-
-
-def _all_right(data: Buffer, fetch: Fetch, units: Units) -> bool:
+def _distribute(data: Buffer, fetch: Fetch, units: Units, crcs: list[int], out: Any) -> bool:
+    """Put each unit's bytes into ``out``; whether all of them are right."""
     if len(data) != fetch.stop - fetch.start:
         return False
-    return all(crc32c(payload) == units.crc[u] for u, payload in _slices(data, fetch, units))
+    if len(fetch.units) == 1:
+        (u,) = fetch.units
+        out[u] = data
+        return crc32c(data) == crcs[u]
+    view = memoryview(data)
+    members = np.asarray(fetch.units)
+    starts = units.start[members] - fetch.start
+    stops = starts + units.length[members]
+    for u, start, stop in zip(fetch.units, starts.tolist(), stops.tolist(), strict=True):
+        payload = out[u] = view[start:stop]
+        if crc32c(payload) != crcs[u]:
+            return False
+    return True
 
 
 def _whole(data: Buffer, start: int, stop: int, wanted: tuple[tuple[int, int, int], ...]) -> bool:

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from aiolake._aio import WorkPool, map_concurrently
 from aiolake.chunks.assemble import Decode, batch_of, value_of
-from aiolake.chunks.column import ColumnIndex, Located
+from aiolake.chunks.column import ColumnIndex, Located, One
 from aiolake.chunks.fetch import Fetcher
 from aiolake.codecs import EntryCodec, FixedCodec, codec_of
 from aiolake.errors import InvalidInputError
@@ -23,7 +23,7 @@ MISS: Final = object()
 """Says that a value cannot be had without waiting."""
 
 _INLINE_BYTES = 64 << 10
-_INLINE_BATCH_BYTES = 256 << 10
+_INLINE_BATCH_BYTES = 4 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +42,8 @@ class ColumnReader:
         if one is None:
             return MISS
         payload: Buffer | None = None
+        if one.n_rows > 1:
+            return self._paged_now(one)
         if one.key:
             payload = self.fetcher.unit_now(one.key, one.start, one.length, one.crc)
             if payload is None or (one.length > _INLINE_BYTES and decode is Decode.FULL):
@@ -50,13 +52,26 @@ class ColumnReader:
             payload = b""
         return value_of(self.codec, one, payload, decode)
 
-    async def batch(self, ids: Ids, decode: Decode) -> Any:
+    def _paged_now(self, one: One) -> Any:
+        """A row of a page of several; the page is kept as it was decoded."""
+        assert isinstance(self.codec, FixedCodec)
+        cache, slot = self.fetcher.cache, (self.fetcher, one.key, one.start)
+        page = cache.get(slot)
+        if page is None:
+            payload = self.fetcher.unit_now(one.key, one.start, one.length, one.crc)
+            if payload is None:
+                return MISS
+            page = self.codec.read_page(payload, one.n_rows, one.bitmap)
+            cache.put(slot, page, one.length)
+        return self.codec.to_value(page.array, page.valid, one.row)
+
+    async def batch(self, ids: Ids, decode: Decode, *, keep: bool = True) -> Any:
         """The values of some rows, collated.
 
         Cost: at most one GET for each row and manifest block that is not in memory.
         """
         located = await self.index.locate(ids)
-        payloads = await self.fetcher.units(located.units, keep=True)
+        payloads = await self.fetcher.units(located.units, keep=keep)
         return await self.assemble(located, payloads, decode)
 
     async def value(self, id: Ids, decode: Decode) -> Any:
@@ -150,6 +165,11 @@ class SnapshotReader:
         self._columns: dict[str, ColumnReader] = {}
 
     @property
+    def answers_now(self) -> bool:
+        """Whether the store often answers without waiting."""
+        return self._fetcher.store.answers_now
+
+    @property
     def n_threads(self) -> int:
         """Threads that decode."""
         return self._pool.n_threads
@@ -180,7 +200,14 @@ class SnapshotReader:
             row.update(zip(missing, values, strict=True))
         return row
 
-    async def batch(self, ids: Ids, names: Sequence[str], decode: Decode) -> Mapping[str, Any]:
-        """Some rows, a collated batch of each column."""
-        values = await map_concurrently(lambda name: self.column(name).batch(ids, decode), names)
+    async def batch(
+        self, ids: Ids, names: Sequence[str], decode: Decode, *, keep: bool = True
+    ) -> Mapping[str, Any]:
+        """Some rows, a collated batch of each column; ``keep`` lets payloads stay in the cache."""
+        if self.answers_now:  # nothing waits, so tasks would only cost
+            values = [await self.column(name).batch(ids, decode, keep=keep) for name in names]
+        else:
+            values = await map_concurrently(
+                lambda name: self.column(name).batch(ids, decode, keep=keep), names
+            )
         return dict(zip(names, values, strict=True))

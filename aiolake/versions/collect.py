@@ -93,7 +93,7 @@ def _keys_of_pieces(pieces: tuple[Piece, ...]) -> Steps[set[str]]:
         if key is not None:
             manifests[key] = piece
         elif piece.inline is not None:
-            wanted.update(decode_block(piece.inline, "an inline manifest").keys())
+            wanted.update(decode_block(piece.inline, "an inline manifest").chunk_keys())
     for batch in _batches(tuple(manifests)):
         for key, data in zip(batch, (yield from read_objects(batch)), strict=True):
             wanted.update(_chunks_of(manifests[key], key, memoryview(data)))
@@ -106,7 +106,7 @@ def _chunks_of(piece: Piece, key: str, data: memoryview) -> set[str]:
     found: set[str] = set()
     for start, stop, crc in zip(blocks.starts, blocks.stops, blocks.crcs, strict=True):
         check_block(data[start:stop], crc, key, start)
-        found.update(decode_block(data[start:stop], key).keys())
+        found.update(decode_block(data[start:stop], key).chunk_keys())
     return found
 
 
