@@ -81,10 +81,7 @@ def coalesce(units: Units, cost: CostModel) -> tuple[Fetch, ...]:
     return tuple(fetches)
 
 
-def continues(open_key: str, start: int, stop: int, fetch: Fetch, cost: CostModel) -> bool:
-    """Whether a fetch goes on where the range ``[start, stop)`` of ``open_key`` ends."""
-    return (
-        fetch.key == open_key
-        and 0 <= fetch.start - stop <= cost.gap_bytes
-        and fetch.stop - start <= cost.max_range_bytes
-    )
+def continues(start: int, stop: int, fetch: Fetch, cost: CostModel) -> bool:
+    """Whether a fetch goes on in, or near the end of, the range ``[start, stop)`` of its object."""
+    near = start <= fetch.start <= stop + cost.gap_bytes
+    return near and max(stop, fetch.stop) - start <= cost.max_range_bytes

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
@@ -70,8 +70,7 @@ class Slab:
 class Scan:
     """Plans slabs ahead of the consumer, within a window of bytes, and reads them.
 
-    Where one slab's last read of a column is continued by the next slab's first, they become one
-    request.
+    Where a slab's read of an object is continued by the next slab's, they become one request.
 
     Args:
         reader: Of the snapshot.
@@ -88,7 +87,7 @@ class Scan:
         self._window = window_bytes
         self._tasks = tasks
         self._slabs: deque[Slab] = deque()
-        self._open: dict[str, _Read] = {}
+        self._open: dict[str, _Read] = {}  # by object
         self._ahead = 0
         self._planned_all = False
         self._changed = asyncio.Event()
@@ -142,47 +141,55 @@ class Scan:
         return max(size, rows - rows % size)
 
     def _add(self, slab: Slab) -> None:
-        """Start the slab's reads; the last of each column stays open to be continued."""
-        for name, part in slab.parts.items():
-            cost = part.reader.fetcher.cost
-            cost = replace(cost, max_range_bytes=self._longest(cost))
-            for fetch in coalesce(part.located.units, cost):
-                self._join(name, part, fetch, cost)
+        """Start the slab's reads; the last of each column stays open to be continued.
+
+        Columns that lie in one object, as small transactions write them, are read together.
+        """
+        parts = tuple(slab.parts.values())
+        units, stops = _combined(parts)
+        cost = self._cost(parts[0].reader.fetcher.cost)
+        for fetch in coalesce(units, cost):
+            self._join(fetch, _members(fetch, parts, stops), cost)
+        last = [part.reads[-1] for part in parts if part.reads]
+        for read in tuple(self._open.values()):
+            if read not in last:
+                self._close_read(read)
         self._slabs.append(slab)
         self._ahead += slab.nbytes
         self._changed.set()
 
-    def _longest(self, cost: CostModel) -> int:
-        return max(1, min(cost.max_range_bytes, self._window // 2))
+    def _cost(self, cost: CostModel) -> CostModel:
+        longest = max(1, min(cost.max_range_bytes, self._window // 2))
+        return replace(cost, max_range_bytes=longest)
 
-    def _join(self, name: str, part: _Part, fetch: Fetch, cost: CostModel) -> None:
-        read = self._open.get(name)
+    def _join(self, fetch: Fetch, members: Sequence[tuple[_Part, Ids]], cost: CostModel) -> None:
+        read = self._open.get(fetch.key)
         if read is None or not continues(read.key, read.start, read.stop, fetch, cost):
-            self._close_read(name)
-            read = self._open[name] = _Read(fetch.key, fetch.start, fetch.stop, [])
+            if read is not None:
+                self._close_read(read)
+            read = self._open[fetch.key] = _Read(fetch.key, fetch.start, fetch.stop, [])
         read.stop = max(read.stop, fetch.stop)
-        read.units.append((part, np.asarray(fetch.units, np.int64)))
-        part.reads.append(read)
+        read.units += members
+        for part, _ in members:
+            part.reads.append(read)
 
     def _close_reads(self) -> None:
-        for name in list(self._open):
-            self._close_read(name)
+        for read in tuple(self._open.values()):
+            self._close_read(read)
 
-    def _close_read(self, name: str) -> None:
-        read = self._open.pop(name, None)
-        if read is not None:
-            read.task = self._tasks.start(_run(read), name="aiolake read")
+    def _close_read(self, read: _Read) -> None:
+        del self._open[read.key]
+        read.task = self._tasks.start(_run(read), name="aiolake read")
 
     async def _arrived(self, slab: Slab) -> None:
         """Wait for a slab's reads; one that is still open is given the chance to grow."""
-        for name, part in slab.parts.items():
+        for part in slab.parts.values():
             for read in part.reads:
-                while self._open.get(name) is read:
+                while read.task is None:
                     if self._planned_all or self._ahead >= self._window:
-                        self._close_read(name)
+                        self._close_read(read)
                     else:
                         await self._change()
-                assert read.task is not None
                 await asyncio.wait((read.task,))
                 read.task.result()
 
@@ -191,17 +198,72 @@ class Scan:
         await self._changed.wait()
 
 
-async def _run(read: _Read) -> None:
-    """Execute a read and hand its units to the slabs that wait for them."""
+def _by_object(slab: Slab) -> dict[str, list[tuple[_Part, Ids]]]:
+    """For each object, the parts that need it and which of their units lie in it."""
+    found: dict[str, list[tuple[_Part, Ids]]] = {}
+    for part in slab.parts.values():
+        units = part.located.units
+        stored = units.length > 0
+        for number in np.unique(units.key[stored]).tolist():
+            members = np.flatnonzero(stored & (units.key == number))
+            found.setdefault(units.keys[number], []).append((part, members))
+    return found
+
+
+def _combined(key: str, members: list[tuple[_Part, Ids]]) -> Units:
+    """Units of several parts in one object, one part after the other."""
 
     def column(name: str) -> Ids:
-        return np.concatenate([getattr(p.located.units, name)[units] for p, units in read.units])
+        return np.concatenate([getattr(p.located.units, name)[units] for p, units in members])
 
-    n = sum(len(units) for _, units in read.units)
-    units = Units(
-        (read.key,), np.zeros(n, np.int64), column("start"), column("length"), column("crc")
+    start = column("start")
+    return Units((key,), np.zeros(len(start), np.int64), start, column("length"), column("crc"))
+
+
+def _chosen(members: list[tuple[_Part, Ids]], wanted: tuple[int, ...]) -> list[tuple[_Part, Ids]]:
+    """Some of the combined units, by part again."""
+    ordered = np.sort(np.asarray(wanted, np.int64))
+    chosen: list[tuple[_Part, Ids]] = []
+    first = 0
+    for part, units in members:
+        low, high = np.searchsorted(ordered, (first, first + len(units)))
+        if high > low:
+            chosen.append((part, units[ordered[low:high] - first]))
+        first += len(units)
+    return chosen
+
+
+def _combined(parts: Sequence[_Part]) -> tuple[Units, Ids]:
+    """The units of several columns as one table, and where each column's end in it."""
+    numbers: dict[str, int] = {}
+    tables = [part.located.units for part in parts]
+    # A table of empty payloads alone names no object.
+    named = [[numbers.setdefault(key, len(numbers)) for key in u.keys] or [0] for u in tables]
+    combined = Units(
+        tuple(numbers),
+        np.concatenate([np.asarray(n)[u.key] for n, u in zip(named, tables, strict=True)]),
+        np.concatenate([units.start for units in tables]),
+        np.concatenate([units.length for units in tables]),
+        np.concatenate([units.crc for units in tables]),
     )
-    fetch = Fetch(read.key, read.start, read.stop, tuple(range(n)))
+    return combined, np.cumsum([len(units) for units in tables])
+
+
+def _members(fetch: Fetch, parts: Sequence[_Part], stops: Ids) -> list[tuple[_Part, Ids]]:
+    """Which units of which columns a fetch of the combined table serves."""
+    units = np.asarray(fetch.units, np.int64)
+    owner = np.searchsorted(stops, units, side="right")
+    found = []
+    for i in np.unique(owner).tolist():
+        first = int(stops[i]) - len(parts[i].located.units)
+        found.append((parts[i], units[owner == i] - first))
+    return found
+
+
+async def _run(read: _Read) -> None:
+    """Execute a read and hand its units to the slabs that wait for them."""
+    units = _combined(read.key, read.units)
+    fetch = Fetch(read.key, read.start, read.stop, tuple(range(len(units))))
     payloads = await read.units[0][0].reader.fetcher.fetch(fetch, units)
     at = 0
     for part, members in read.units:
