@@ -1,0 +1,90 @@
+"""Addresses as the command line takes them: ``URL``, ``URL@branch``, ``URL@tag``, ``URL@17``."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from aiolake import urls
+from aiolake.dataset.dataset import Dataset
+from aiolake.dataset.open import open_dataset
+from aiolake.dataset.session import Session
+from aiolake.errors import NotFoundError
+from aiolake.urls import Reference, split_reference
+
+__all__ = ["opened"]
+
+
+@asynccontextmanager
+async def opened(address: str, session: Session | None = None) -> AsyncIterator[Dataset]:
+    """The dataset at an address, closed at the end.
+
+    A name behind ``@`` is tried as a branch, then as a tag. Where there is no dataset before the
+    ``@``, it may belong to the address.
+
+    Raises:
+        NotFoundError: No dataset, branch, tag or snapshot; near names are listed.
+    """
+    async with await _open(address, session) as dataset:
+        yield dataset
+
+
+async def _open(address: str, session: Session | None) -> Dataset:
+    reference = split_reference(address)
+    try:
+        return await _open_reference(reference, session)
+    except NotFoundError as error:
+        if "url" not in error.context:
+            raise
+        if reference.url != address:
+            try:
+                return await open_dataset(address, session=session)
+            except NotFoundError:
+                pass
+        raise _with_near(error, reference.url) from error
+
+
+async def _open_reference(reference: Reference, session: Session | None) -> Dataset:
+    url, name = reference.url, reference.name
+    if reference.snapshot is not None:
+        return await open_dataset(url, snapshot=reference.snapshot, session=session)
+    if name is None:
+        return await open_dataset(url, session=session)
+    try:
+        return await open_dataset(url, branch=name, session=session)
+    except NotFoundError as error:
+        if "branch" not in error.context:
+            raise
+        return await _open_tag(url, name, session, error)
+
+
+async def _open_tag(
+    url: str, name: str, session: Session | None, no_branch: NotFoundError
+) -> Dataset:
+    try:
+        return await open_dataset(url, tag=name, session=session)
+    except NotFoundError as no_tag:
+        if "tag" not in no_tag.context:
+            raise
+        raise NotFoundError(
+            f"{no_branch.message}; and as a tag: {no_tag.message}", name=name
+        ) from no_tag
+
+
+def _with_near(error: NotFoundError, url: str) -> NotFoundError:
+    near = near_directories(url)
+    if not near:
+        return error
+    return NotFoundError(f"{error.message}; near it: {', '.join(near)}", **error.context)
+
+
+def near_directories(url: str) -> list[str]:
+    """Directories beside a local address whose names are like its own."""
+    address = urls.parse(url)
+    path = Path(address.path)
+    if address.scheme != "file" or path.exists() or not path.parent.is_dir():
+        return []
+    beside = {entry.name: str(entry) for entry in path.parent.iterdir() if entry.is_dir()}
+    return [beside[name] for name in difflib.get_close_matches(path.name, beside, n=3)]

@@ -1,0 +1,1 @@
+"""``aiolake demo``: the main job on real pictures, in half a minute."""

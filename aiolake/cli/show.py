@@ -1,0 +1,186 @@
+"""Values as people and as programs want to see them: short texts, and JSON. Pure."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+import numpy as np
+
+from aiolake.codecs import FixedCodec, codec_of
+from aiolake.errors import AiolakeError
+from aiolake.types import Bytes, ClassLabel, ColumnType, Image, Json, Text
+
+__all__ = [
+    "as_json",
+    "cell",
+    "count",
+    "is_encoded",
+    "picture_format",
+    "printable",
+    "shortened",
+    "size",
+    "values_of",
+    "when",
+]
+
+_WIDTH = 48
+_SHOWN_NUMBERS = 6
+_MAGIC = {
+    b"\xff\xd8\xff": "jpeg",
+    b"\x89PNG": "png",
+    b"GIF8": "gif",
+    b"BM": "bmp",
+    b"II*\x00": "tiff",
+    b"MM\x00*": "tiff",
+}
+
+
+def count(n: int, noun: str, plural: str = "") -> str:
+    """``1 row``, ``6,000 rows``."""
+    return f"{n:,} {noun if n == 1 else plural or noun + 's'}"
+
+
+def size(nbytes: int) -> str:
+    """A number of bytes in decimal units: ``512 B``, ``1.2 kB``, ``38.4 MB``."""
+    if nbytes < 1000:
+        return f"{nbytes} B"
+    value = float(nbytes)
+    for unit in ("kB", "MB", "GB", "TB"):
+        value /= 1000
+        if value < 999.95:
+            return f"{value:.1f} {unit}"
+    return f"{value / 1000:,.1f} PB"
+
+
+def when(time: datetime) -> str:
+    """A time to the second, UTC."""
+    return time.strftime("%Y-%m-%d %H:%M:%S UTC")
+
+
+def printable(text: str, *, keep: str = "") -> str:
+    """Text without control characters, which could steer a terminal; they become escapes."""
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() or c in keep else _escaped(c) for c in text)
+
+
+def _escaped(char: str) -> str:
+    return char.encode("unicode_escape").decode("ascii")
+
+
+def shortened(text: str, width: int = _WIDTH) -> str:
+    """At most ``width`` characters on one line; ``...`` says that something was cut."""
+    head = " ".join(text[: 4 * width].split())
+    line = printable(head)
+    if len(line) <= width and len(text) <= 4 * width:
+        return line
+    return line[: width - 3] + "..."
+
+
+def is_encoded(type: ColumnType) -> bool:
+    """Whether samples are shown by their stored bytes rather than decoded."""
+    return isinstance(type, Image | Bytes)
+
+
+def picture_format(data: bytes) -> str:
+    """What kind of picture some bytes are, by how they begin."""
+    if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
+        return "webp"
+    known = (name for magic, name in _MAGIC.items() if data.startswith(magic))
+    return next(known, "picture")
+
+
+def values_of(batch: Any) -> list[Any]:
+    """A batch's values one by one, ``None`` where a row is None."""
+    mask = getattr(batch, "mask", None)
+    if mask is None:
+        return list(batch)
+    masked = np.broadcast_to(mask, batch.shape).reshape(len(batch), -1).any(axis=1)
+    nulls: list[bool] = list(masked)
+    return [None if null else value for value, null in zip(batch.data, nulls, strict=True)]
+
+
+def cell(type: ColumnType, value: Any) -> str:
+    """A value as a short text; ``-`` is None."""
+    if value is None:
+        return "-"
+    match type:
+        case Image():
+            return _picture_cell(bytes(value))
+        case Bytes():
+            return f"{size(len(value))}: {bytes(value[:8]).hex(' ')}"
+        case ClassLabel():
+            return shortened(_label(type, value))
+        case Text():
+            return shortened(value)
+        case Json():
+            return shortened(json.dumps(value, ensure_ascii=False))
+    return _numbers(np.asarray(value))
+
+
+def _picture_cell(data: bytes) -> str:
+    shape = _picture_shape(data)
+    pixels = "?" if shape is None else "x".join(map(str, shape))
+    return f"{picture_format(data)} {pixels} {size(len(data))}"
+
+
+def _picture_shape(data: bytes) -> tuple[int, ...] | None:
+    codec = codec_of(Image())
+    assert not isinstance(codec, FixedCodec)
+    try:
+        return codec.encode(data).shape
+    except AiolakeError:
+        return None
+
+
+def _label(type: ClassLabel, value: Any) -> str:
+    number = int(value)
+    return type.names[number] if 0 <= number < len(type.names) else str(number)
+
+
+def _numbers(array: np.ndarray[Any, Any]) -> str:
+    if array.ndim == 0:
+        return str(array[()])
+    if array.ndim == 1 and array.size <= _SHOWN_NUMBERS:
+        return "[" + ", ".join(map(str, array)) + "]"
+    shape = "x".join(map(str, array.shape))
+    return f"{array.dtype} {shape}"
+
+
+def as_json(type: ColumnType, value: Any) -> Any:
+    """A value as JSON; of a picture or bytes what they are, not what they hold."""
+    if value is None:
+        return None
+    match type:
+        case Image():
+            return _picture_json(bytes(value))
+        case Bytes():
+            return {"nbytes": len(value)}
+        case ClassLabel():
+            return _label(type, value)
+        case Text() | Json():
+            return value
+    return _plain(np.asarray(value).tolist())
+
+
+def _picture_json(data: bytes) -> Mapping[str, Any]:
+    shape = _picture_shape(data)
+    shown = None if shape is None else list(shape)
+    return {"format": picture_format(data), "shape": shown, "nbytes": len(data)}
+
+
+def _plain(value: Any) -> Any:
+    """Nested lists of what JSON has: complex numbers and times as text, NaN as null."""
+    if isinstance(value, Sequence) and not isinstance(value, str | bytes):
+        return [_plain(inner) for inner in value]
+    if value is None or isinstance(value, bool | int | str):
+        return value
+    try:
+        number = float(value)
+    except (TypeError, ValueError):
+        return str(value)
+    return number if math.isfinite(number) else None
