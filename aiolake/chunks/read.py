@@ -6,8 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+import numpy as np
+
 from aiolake._aio import WorkPool, map_concurrently
-from aiolake.chunks.assemble import Decode, batch_of, value_of
+from aiolake.chunks.assemble import Decode, batch_of, fixed_rows, value_of
 from aiolake.chunks.column import ColumnIndex, Located, One
 from aiolake.chunks.fetch import Fetcher
 from aiolake.codecs import EntryCodec, FixedCodec, codec_of
@@ -42,7 +44,7 @@ class ColumnReader:
         if one is None:
             return MISS
         payload: Buffer | None = None
-        if one.n_rows > 1:
+        if one.key and one.n_rows > 1:
             return self._paged_now(one)
         if one.key:
             payload = self.fetcher.unit_now(one.key, one.start, one.length, one.crc)
@@ -81,13 +83,11 @@ class ColumnReader:
         return await self.pool.run(self._first, located, payloads, decode)
 
     def _first(self, located: Located, payloads: Sequence[Buffer], decode: Decode) -> Any:
-        batch = batch_of(self.codec, located, payloads, decode)
-        if not isinstance(self.codec, FixedCodec):
-            return batch[0]
-        mask = getattr(batch, "mask", None)
-        valid = None if mask is None else ~mask.reshape(1, -1).any(axis=1)
-        return self.codec.to_value(getattr(batch, "data", batch) if mask is not None else batch,
-                                   valid, 0)  # fmt: skip
+        if isinstance(self.codec, FixedCodec):
+            # Not through a batch: the mask of a row without numbers could not say it is None.
+            rows = fixed_rows(self.codec, located, payloads)
+            return self.codec.to_value(rows.array, rows.valid, 0)
+        return batch_of(self.codec, located, payloads, decode)[0]
 
     async def assemble(self, located: Located, payloads: Sequence[Buffer], decode: Decode) -> Any:
         """Decode and collate, in a thread unless it is little work."""
@@ -188,17 +188,19 @@ class SnapshotReader:
         index = ColumnIndex(column.id, ndim, snapshot.lists, snapshot.pieces, self._fetcher)
         return ColumnReader(column, codec, index, self._fetcher, self._pool)
 
-    async def row(self, id: Ids, names: Sequence[str], decode: Decode) -> dict[str, Any]:
-        """One row; ``id`` is an array of one."""
-        number = int(id[0])
-        row = {name: self.column(name).value_now(number, decode) for name in names}
+    def row_now(self, id: int, names: Sequence[str], decode: Decode) -> dict[str, Any]:
+        """One row; values that have to be waited for are ``MISS``."""
+        columns = self._columns
+        return {
+            name: (columns.get(name) or self.column(name)).value_now(id, decode) for name in names
+        }
+
+    async def complete(self, id: int, row: dict[str, Any], decode: Decode) -> None:
+        """Read what is missing of a row."""
         missing = [name for name, value in row.items() if value is MISS]
-        if missing:
-            values = await map_concurrently(
-                lambda name: self.column(name).value(id, decode), missing
-            )
-            row.update(zip(missing, values, strict=True))
-        return row
+        ids = np.asarray([id], np.int64)
+        values = await map_concurrently(lambda name: self.column(name).value(ids, decode), missing)
+        row.update(zip(missing, values, strict=True))
 
     async def batch(
         self, ids: Ids, names: Sequence[str], decode: Decode, *, keep: bool = True
