@@ -1,0 +1,177 @@
+"""Random histories of a dataset, kept beside a model of dicts and lists."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import aiolake
+from aiolake import ColumnType, Dataset, Transaction
+from tests.format.reader import open_dataset
+from tests.format.samples import TYPES, canonical, value_of
+
+Row = dict[str, Any]
+
+
+@dataclass
+class Model:
+    """What a snapshot must hold."""
+
+    types: dict[str, ColumnType] = field(default_factory=dict)
+    rows: list[Row] = field(default_factory=list)
+    metadata: dict[str, Any] = field(default_factory=dict)
+
+    def copy(self) -> Model:
+        return Model(dict(self.types), [dict(row) for row in self.rows], dict(self.metadata))
+
+    def column(self, name: str) -> list[Any]:
+        return [canonical(row[name], self.types[name]) for row in self.rows]
+
+
+class History:
+    """A dataset, its snapshots' models by number, and its names."""
+
+    def __init__(self, ds: Dataset, types: Mapping[str, ColumnType], rng: random.Random) -> None:
+        self.ds = ds
+        self.rng = rng
+        self.model = Model(dict(types))
+        self.models: dict[int, Model] = {}
+        self.branches: dict[str, int] = {}
+        self.tags: dict[str, int] = {}
+        self.keep()
+
+    def keep(self) -> None:
+        """Remember what the newest snapshot must hold."""
+        self.branches["main"] = self.ds.snapshot
+        self.models[self.ds.snapshot] = self.model.copy()
+
+    def rows(self, n: int) -> list[Row]:
+        """Random rows."""
+        types = self.model.types
+        return [{name: value_of(t, self.rng) for name, t in types.items()} for _ in range(n)]
+
+    async def commit(self) -> None:
+        """One transaction of some random changes, then an append."""
+        kinds = [self._delete, self._update, self._add, self._rename, self._drop, self._describe]
+        doomed: set[int] = set()
+        async with self.ds.transaction("change") as tx:
+            for change in self.rng.sample(kinds, 2):
+                doomed |= await change(tx)
+            # Last in the model: the transaction addresses rows of its base to its end.
+            self.model.rows = [row for i, row in enumerate(self.model.rows) if i not in doomed]
+            await self._append(tx)
+        self.keep()
+
+    async def _append(self, tx: Transaction) -> None:
+        rows = self.rows(self.rng.choice([1, 2, 7]))
+        await tx.append(rows)
+        self.model.rows += rows
+
+    def _some(self, chance: float) -> list[int]:
+        return [i for i in range(len(self.model.rows)) if self.rng.random() < chance]
+
+    async def _update(self, tx: Transaction) -> set[int]:
+        which = self._some(0.3)
+        self.rng.shuffle(which)
+        names = self.rng.sample(list(self.model.types), 2)
+        types = self.model.types
+        values = {name: [value_of(types[name], self.rng) for _ in which] for name in names}
+        await tx.update(which, values)
+        for k, i in enumerate(which):
+            self.model.rows[i].update({name: values[name][k] for name in names})
+        return set()
+
+    async def _delete(self, tx: Transaction) -> set[int]:
+        which = self._some(0.1)
+        await tx.delete(which)
+        return set(which)
+
+    async def _add(self, tx: Transaction) -> set[int]:
+        type = self.rng.choice(list(TYPES.values()))
+        name = f"new {self.rng.randrange(10**9)}"
+        default = value_of(type, self.rng)
+        tx.add_column(name, type, default=default)
+        self.model.types[name] = type
+        for row in self.model.rows:
+            row[name] = default
+        return set()
+
+    async def _rename(self, tx: Transaction) -> set[int]:
+        old = self.rng.choice(list(self.model.types))
+        new = f"renamed {self.rng.randrange(10**9)}"
+        tx.rename_column(old, new)
+        self.model.types = {new if k == old else k: v for k, v in self.model.types.items()}
+        for row in self.model.rows:
+            row[new] = row.pop(old)
+        return set()
+
+    async def _drop(self, tx: Transaction) -> set[int]:
+        name = self.rng.choice(list(self.model.types))
+        if len(self.model.types) > 5:
+            tx.drop_column(name)
+            del self.model.types[name]
+            for row in self.model.rows:
+                del row[name]
+        return set()
+
+    async def _describe(self, tx: Transaction) -> set[int]:
+        values = {f"key {self.rng.randrange(5)}": self.rng.randrange(100)}
+        tx.set_metadata(values)
+        self.model.metadata.update(values)
+        return set()
+
+    async def restore(self) -> None:
+        """Go back to some snapshot there was."""
+        n = self.rng.choice(list(self.models))
+        await self.ds.restore(n)
+        self.model = self.models[n].copy()
+        self.keep()
+
+    async def name(self) -> None:
+        """A tag and a branch at some snapshot there was."""
+        n = self.rng.choice(list(self.models))
+        self.tags[f"v{n}"] = self.branches[f"b{n}"] = n
+        if f"v{n}" not in await self.ds.tags.list():
+            await self.ds.tags.create(f"v{n}", n)
+            await self.ds.branches.create(f"b{n}", n)
+
+
+def check_reader(directory: Path, model: Model, **at: Any) -> None:
+    """The independent reader sees what the model says."""
+    seen = open_dataset(directory, **at)
+    assert (seen.names, seen.metadata) == (list(model.types), model.metadata)
+    for name, type in model.types.items():
+        values = [canonical(value, type) for value in seen.column(name).values]
+        assert values == model.column(name), name
+
+
+async def check_engine(url: str, model: Model, **at: Any) -> None:
+    """The engine sees what the model says."""
+    async with aiolake.open_dataset(url, **at) as ds:
+        assert (list(ds.schema), ds.metadata) == (list(model.types), model.metadata)
+        raw = await ds.read(slice(None), decode=False)
+        batch = await ds.read(slice(None))
+        for name, type in model.types.items():
+            values = raw[name] if isinstance(type, aiolake.Image) else batch[name]
+            if _has_no_numbers(type):
+                values = [(await ds.read(i, columns=[name]))[name] for i in range(len(ds))]
+            cells = [canonical(cell, type) for cell in cells_of(values)]
+            assert cells == model.column(name), name
+
+
+def _has_no_numbers(type: ColumnType) -> bool:
+    """A mask over such rows is empty and says nothing of Nones."""
+    return isinstance(type, aiolake.Tensor) and 0 in type.shape
+
+
+def cells_of(batch: Any) -> list[Any]:
+    """The rows of a batch, None where a row is masked."""
+    if not isinstance(batch, np.ma.MaskedArray):
+        return list(batch)
+    masks = np.ma.getmaskarray(batch)
+    return [None if mask.all() else cell for cell, mask in zip(batch.data, masks, strict=True)]
