@@ -146,7 +146,7 @@ class Scan:
         Columns that lie in one object, as small transactions write them, are read together.
         """
         parts = tuple(slab.parts.values())
-        units, stops = _combined(parts)
+        units, stops = _table(parts)
         cost = self._cost(parts[0].reader.fetcher.cost)
         for fetch in coalesce(units, cost):
             self._join(fetch, _members(fetch, parts, stops), cost)
@@ -164,7 +164,7 @@ class Scan:
 
     def _join(self, fetch: Fetch, members: Sequence[tuple[_Part, Ids]], cost: CostModel) -> None:
         read = self._open.get(fetch.key)
-        if read is None or not continues(read.key, read.start, read.stop, fetch, cost):
+        if read is None or not continues(read.start, read.stop, fetch, cost):
             if read is not None:
                 self._close_read(read)
             read = self._open[fetch.key] = _Read(fetch.key, fetch.start, fetch.stop, [])
@@ -198,18 +198,6 @@ class Scan:
         await self._changed.wait()
 
 
-def _by_object(slab: Slab) -> dict[str, list[tuple[_Part, Ids]]]:
-    """For each object, the parts that need it and which of their units lie in it."""
-    found: dict[str, list[tuple[_Part, Ids]]] = {}
-    for part in slab.parts.values():
-        units = part.located.units
-        stored = units.length > 0
-        for number in np.unique(units.key[stored]).tolist():
-            members = np.flatnonzero(stored & (units.key == number))
-            found.setdefault(units.keys[number], []).append((part, members))
-    return found
-
-
 def _combined(key: str, members: list[tuple[_Part, Ids]]) -> Units:
     """Units of several parts in one object, one part after the other."""
 
@@ -220,20 +208,7 @@ def _combined(key: str, members: list[tuple[_Part, Ids]]) -> Units:
     return Units((key,), np.zeros(len(start), np.int64), start, column("length"), column("crc"))
 
 
-def _chosen(members: list[tuple[_Part, Ids]], wanted: tuple[int, ...]) -> list[tuple[_Part, Ids]]:
-    """Some of the combined units, by part again."""
-    ordered = np.sort(np.asarray(wanted, np.int64))
-    chosen: list[tuple[_Part, Ids]] = []
-    first = 0
-    for part, units in members:
-        low, high = np.searchsorted(ordered, (first, first + len(units)))
-        if high > low:
-            chosen.append((part, units[ordered[low:high] - first]))
-        first += len(units)
-    return chosen
-
-
-def _combined(parts: Sequence[_Part]) -> tuple[Units, Ids]:
+def _table(parts: Sequence[_Part]) -> tuple[Units, Ids]:
     """The units of several columns as one table, and where each column's end in it."""
     numbers: dict[str, int] = {}
     tables = [part.located.units for part in parts]
