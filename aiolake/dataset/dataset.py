@@ -281,14 +281,22 @@ class Dataset:
         return committed.entry.n
 
     async def aclose(self) -> None:
-        """Close the handle; a transaction still open is abandoned. Idempotent."""
-        if self._guard.closed:
+        """Close the handle; a transaction still open is abandoned. Idempotent; no-op after a fork.
+
+        Raises:
+            WrongLoopError: It belongs to another loop or thread.
+
+        Cancellation: goes on once the transaction's uploads have ended.
+        """
+        if self._guard.closed or self._guard.forked:
             return
+        self._guard.check()
         self._guard.close()
-        if self._transaction is not None:
-            await self._transaction._abandon()
-        await self._core.store.aclose()
-        await self._lease.aclose()
+        try:
+            if self._transaction is not None:
+                await self._transaction._abandon()
+        finally:
+            await self._lease.aclose_after(self._core.store)
 
     async def __aenter__(self) -> Self:
         self._guard.check()

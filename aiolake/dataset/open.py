@@ -167,7 +167,7 @@ async def dataset_exists(
             head = await core.log.head()
             return head.entry is not None and not rules.is_closed(head.entry)
         finally:
-            await _give_back(core, held)
+            await held.aclose_after(core.store)
 
     return await _with_core(address, creds, session, None, found)
 
@@ -205,7 +205,7 @@ async def delete_dataset(
             if purge:
                 await _purge(core)
         finally:
-            await _give_back(core, held)
+            await held.aclose_after(core.store)
 
     await _with_core(address, creds, session, None, deleted)
 
@@ -267,9 +267,7 @@ async def _with_core(
         core = _core(address, creds, held.session, options)
         return await use(core, held)
     except BaseException:
-        if core is not None:
-            await core.store.aclose()
-        await held.aclose()
+        await (held.aclose() if core is None else held.aclose_after(core.store))
         raise
 
 
@@ -277,11 +275,6 @@ def _core(address: urls.Address, creds: Any, session: Session, options: Options 
     store = session._open_store(address, creds, options or session.options)
     log = Log(store, session._clock, session.options.commit_timeout, session._leave)
     return Core(str(address), session, store, log, Fetcher(store, session._cache))
-
-
-async def _give_back(core: Core, held: Lease) -> None:
-    await core.store.aclose()
-    await held.aclose()
 
 
 async def _refuse_foreign(core: Core) -> None:

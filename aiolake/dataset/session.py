@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Callable, Coroutine
 from types import TracebackType
@@ -82,16 +83,26 @@ class Session:
         if self._background is None or self.closed:
             work.close()
             return
-        self._background.start(_logged(work), name="aiolake background")
+        task = self._background.start(work, name="aiolake background")
+        task.add_done_callback(_log_failure)
 
     async def aclose(self) -> None:
-        """Close it; datasets opened in it refuse further work. Idempotent."""
-        if self.closed:
+        """Close it; datasets opened in it refuse further work. Idempotent; no-op after a fork.
+
+        Raises:
+            WrongLoopError: It belongs to another loop or thread.
+
+        Cancellation: goes on once background work has ended.
+        """
+        if self.closed or self._guard.forked:
             return
+        self._guard.check()
         self._guard.close()
-        if self._background is not None:
-            await self._background.aclose()
-        await self._pool.aclose()
+        try:
+            if self._background is not None:
+                await self._background.aclose()
+        finally:
+            await self._pool.aclose()
 
     async def __aenter__(self) -> Self:
         await self._start()
@@ -106,11 +117,10 @@ class Session:
         await self.aclose()
 
 
-async def _logged(work: Coroutine[Any, Any, Any]) -> None:
-    try:
-        await work
-    except Exception:
-        _log.warning("background work failed", exc_info=True)
+def _log_failure(task: asyncio.Task[Any]) -> None:
+    failure = None if task.cancelled() else task.exception()
+    if failure is not None:
+        _log.warning("background work failed", exc_info=failure)
 
 
 _defaults: LoopRegistry[Session] = LoopRegistry()
@@ -129,6 +139,13 @@ class Lease:
         if not self._released:
             self._released = True
             await self._release()
+
+    async def aclose_after(self, store: Store) -> None:
+        """Close a store that was opened in it, then give it back, also when cancelled meanwhile."""
+        try:
+            await store.aclose()
+        finally:
+            await self.aclose()
 
 
 async def lease(session: Session | None, options: Options | None) -> Lease:
