@@ -145,7 +145,8 @@ def same(found: object, expected: object) -> bool:
             and found.tobytes() == expected.tobytes()
         )
     if isinstance(expected, float):
-        return isinstance(found, float) and np.float64(found).tobytes() == np.float64(
-            expected
-        ).tobytes()
+        return (
+            isinstance(found, float)
+            and np.float64(found).tobytes() == np.float64(expected).tobytes()
+        )
     return type(found) is type(expected) and found == expected
