@@ -101,11 +101,12 @@ class Located:
 class _PieceState:
     """A piece, the ranges of its blocks, and those of its blocks that are at hand."""
 
-    __slots__ = ("blocks", "key", "last", "n_rows", "piece")
+    __slots__ = ("blocks", "key", "last", "n_rows", "page_rows", "piece")
 
     def __init__(self, piece: Piece) -> None:
         self.piece = piece
         self.n_rows = piece.n_rows
+        self.page_rows = piece.page_rows
         self.last: tuple[int, Block] | None = None
         self.key = ""
         self.blocks = None
@@ -116,7 +117,7 @@ class _PieceState:
             self.last = 0, decode_block(piece.inline, "an inline manifest")
 
     def page_length(self, entry: int) -> int:
-        return min(self.piece.page_rows, self.n_rows - entry * self.piece.page_rows)
+        return min(self.page_rows, self.n_rows - entry * self.page_rows)
 
 
 class ColumnIndex:
@@ -160,12 +161,25 @@ class ColumnIndex:
         if number < 0:
             return None
         state = self._state(number)
-        piece = state.piece
-        if piece.constant is not None:
-            return One(constant=piece.constant)
-        entry, row = divmod(ordinal, piece.page_rows) if piece.page_rows > 1 else (ordinal, 0)
-        block = self._block_now(state, entry // BLOCK_ENTRIES)
-        return None if block is None else self._one(state, block, entry, row)
+        constant = state.piece.constant
+        if constant is not None:
+            return One(constant=constant)
+        entry, row = divmod(ordinal, state.page_rows) if state.page_rows > 1 else (ordinal, 0)
+        at, e = divmod(entry, BLOCK_ENTRIES)
+        block = self._block_now(state, at)
+        if block is None:
+            return None
+        chunk, length = block.chunk.item(e), block.length.item(e)
+        if chunk == IN_PARTS:
+            return None
+        null = block.null is not None and block.null.item(e)
+        key = block.chunk_keys()[chunk] if length else ""
+        start, crc = block.offset.item(e), block.crc.item(e)
+        if self._paged:
+            n_rows = state.page_length(entry)
+            return One(None, False, key, start, length, crc, (), row, n_rows, null)
+        shape = tuple(block.shape[e].tolist()) if self._ndim else ()
+        return One(None, null, key, start, length, crc, shape)
 
     async def locate(self, ids: Ids) -> Located:
         """Where rows are, loading what is needed to know it.
@@ -255,25 +269,6 @@ class ColumnIndex:
         if found is not None:
             state.last = block, found
         return found
-
-    def _one(self, state: _PieceState, block: Block, entry: int, row: int) -> One | None:
-        e = entry % BLOCK_ENTRIES
-        null = block.null is not None and bool(block.null[e])
-        if null and not self._paged:
-            return One(null=True)
-        chunk, length = int(block.chunk[e]), int(block.length[e])
-        if chunk == IN_PARTS:
-            return None
-        return One(
-            key=block.chunk_keys()[chunk] if length else "",
-            start=int(block.offset[e]),
-            length=length,
-            crc=int(block.crc[e]),
-            shape=tuple(block.shape[e].tolist()) if self._ndim else (),
-            row=row,
-            n_rows=state.page_length(entry) if self._paged else 1,
-            bitmap=null,
-        )
 
     async def _blocks(self, wanted: Sequence[tuple[_PieceState, int]]) -> list[Block]:
         found = [self._block_now(state, block) for state, block in wanted]

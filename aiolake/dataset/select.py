@@ -23,6 +23,8 @@ def one_position(selector: object, n: int) -> int | None:
     Raises:
         OutOfRangeError: It lies outside ``[-n, n)``.
     """
+    if type(selector) is int and 0 <= selector < n:
+        return selector
     if isinstance(selector, bool | np.bool_):
         raise InvalidInputError("a truth value is no row; use an index, a slice, a list or a mask")
     try:

@@ -9,6 +9,7 @@ import numpy as np
 
 from aiolake._aio import Guard
 from aiolake.chunks.assemble import Decode
+from aiolake.chunks.read import MISS
 from aiolake.chunks.stream import Batches, Selection
 from aiolake.dataset.select import Selector, one_position, positions, select_rows
 from aiolake.dataset.state import Core, State
@@ -104,8 +105,11 @@ class View:
         try:
             one = one_position(rows, len(self._rows))
             if one is not None:
-                id = np.asarray([self._rows.at(one)], np.int64)
-                return await self._state.reader.row(id, names, how)
+                id = self._rows.at(one)
+                row = self._state.reader.row_now(id, names, how)
+                if any(value is MISS for value in row.values()):
+                    await self._state.reader.complete(id, row, how)
+                return row
             ids = self._rows.take(positions(rows, len(self._rows)))
             return dict(await self._state.reader.batch(ids, names, how))
         except NotFoundError as error:
