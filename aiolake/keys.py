@@ -24,6 +24,7 @@ __all__ = [
     "check_ref_name",
     "entry_key",
     "entry_number",
+    "is_id",
     "new_id",
     "object_key",
 ]
@@ -36,9 +37,10 @@ CHUNKS = "chunks"
 MAX_ENTRY = 999_999_999_999
 
 _ALPHABET = "abcdefghijklmnopqrstuvwxyz234567"
-_ENTRY = re.compile(r"^log/(\d{9})/(\d{3})$")
-_OBJECT = re.compile(r"^(lists|manifests|chunks)/(\d{12})/([a-z2-7]{26})$")
-_REF = re.compile(r"^[A-Za-z0-9._-]+(?:/[A-Za-z0-9._-]+)*$")
+_ENTRY = re.compile(r"^log/([0-9]{9})/([0-9]{3})\Z")
+_OBJECT = re.compile(r"^(lists|manifests|chunks)/([0-9]{12})/([a-z2-7]{26})\Z")
+_ID = re.compile(r"^[a-z2-7]{26}\Z")
+_REF = re.compile(r"^[A-Za-z0-9._-]+(?:/[A-Za-z0-9._-]+)*\Z")
 MAX_MESSAGE_BYTES = 4096
 
 
@@ -46,6 +48,11 @@ def new_id() -> str:
     """26 random lower-case base32 characters (130 bits), from the system's random source."""
     value = secrets.randbits(130)
     return "".join(_ALPHABET[(value >> shift) & 31] for shift in range(0, 130, 5))
+
+
+def is_id(text: str) -> bool:
+    """Whether a text is of the form of an object's or dataset's id."""
+    return _ID.match(text) is not None
 
 
 def entry_key(n: int) -> str:

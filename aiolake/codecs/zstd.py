@@ -43,12 +43,13 @@ def compress(data: Buffer) -> bytes:
     return _contexts.compressor.compress(data)
 
 
-def decompress(frame: Buffer, nbytes: int | None = None) -> bytes:
+def decompress(frame: Buffer, nbytes: int | None = None, *, at_most: int | None = None) -> bytes:
     """The content of exactly one frame.
 
     Args:
         frame: Nothing may follow it.
         nbytes: What its size must be, where that is known.
+        at_most: A larger size is refused before anything is allocated.
 
     Raises:
         FormatError: Not one whole frame, or of another size.
@@ -58,6 +59,8 @@ def decompress(frame: Buffer, nbytes: int | None = None) -> bytes:
     try:
         size = zstandard.frame_content_size(frame)
         _check_size(size, nbytes, len(frame))
+        if at_most is not None and size > at_most:
+            raise FormatError(f"a zstd frame claims to hold {size} bytes, over {at_most}")
         content = _contexts.decompressor.decompress(frame, allow_extra_data=False)
     except zstandard.ZstdError as error:
         raise FormatError(f"a compressed payload is not one zstd frame: {error}") from error

@@ -15,6 +15,8 @@ A block's bytes are one form byte (0: as it is, 1: one zstd frame) and then::
     nulls: ceil(n / 8) bytes, little bit order; for a page: it ends in a validity bitmap
     parts: u32 count, then as columns u16 chunk, u64 offset, u64 length, u32 crc32c
 
+A decoded block can be relied on: its chunks, parts and byte ranges are there and hang together.
+
 Source: docs/spec/v1.md, "Manifests".
 """
 
@@ -23,16 +25,17 @@ from __future__ import annotations
 import struct
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import accumulate
 from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
-import zstandard
 
+from aiolake.codecs import zstd
 from aiolake.errors import FormatError
 from aiolake.format.checksum import crc32c, verify
 from aiolake.format.entry import ManifestRef
-from aiolake.keys import CHUNKS, object_key
+from aiolake.keys import CHUNKS, MAX_ENTRY, is_id, object_key
 
 __all__ = [
     "BLOCK_ENTRIES",
@@ -47,6 +50,9 @@ __all__ = [
 
 BLOCK_ENTRIES = 4096
 IN_PARTS = 0xFFFF
+MAX_BLOCK_NBYTES = 64 << 20
+MAX_NDIM = 32
+_MAX_OFFSET = np.uint64(1 << 62)
 _HEAD = struct.Struct("<IHBB")
 _CHUNK = struct.Struct("<Q26s")
 _NULLS, _PARTS = 1, 2
@@ -110,8 +116,6 @@ class Block:
         assert self.parts is not None
         first, total, last = int(self.offset[i]), int(self.length[i]), int(self.offset[i])
         while total > 0:
-            if last >= len(self.parts.length):
-                raise FormatError("a manifest names parts it does not hold")
             total -= int(self.parts.length[last])
             last += 1
         return range(first, last)
@@ -140,7 +144,7 @@ def _columns(chunk: Array, offset: Array, length: Array, crc: Array) -> list[byt
 
 def _with_form(raw: bytes) -> bytes:
     if len(raw) >= _COMPRESS_FROM:
-        packed = zstandard.compress(raw)
+        packed = zstd.compress(raw)
         if len(packed) < len(raw):
             return b"\x01" + packed
     return b"\x00" + raw
@@ -174,6 +178,8 @@ def decode_block(data: Any, where: str) -> Block:
     """
     reader = _Reader(_without_form(data, where), where)
     n, n_chunks, flags, ndim = _HEAD.unpack(reader.take(_HEAD.size))
+    if n > BLOCK_ENTRIES or ndim > MAX_NDIM or flags & ~(_NULLS | _PARTS):
+        raise FormatError(f"{where}: a manifest block says what none can say", key=where)
     chunks = tuple(_chunk(reader) for _ in range(n_chunks))
     chunk, offset, length, crc = _read_columns(reader, n)
     shape = reader.column("<u4", n * ndim).reshape(n, ndim)
@@ -185,8 +191,10 @@ def decode_block(data: Any, where: str) -> Block:
     if flags & _PARTS:
         (n_parts,) = struct.unpack("<I", reader.take(4))
         parts = Parts(*_read_columns(reader, n_parts))
-    _check_chunks(chunk, length, n_chunks, parts, where)
-    return Block(chunks, chunk, offset, length, crc, shape, null, parts)
+    block = Block(chunks, chunk, offset, length, crc, shape, null, parts)
+    if reader.at != len(reader.data) or not _hangs_together(block):
+        raise FormatError(f"{where}: a manifest block contradicts itself", key=where)
+    return block
 
 
 def _without_form(data: Any, where: str) -> Any:
@@ -196,13 +204,15 @@ def _without_form(data: Any, where: str) -> Any:
     if view[0] == 0:
         return view[1:]
     try:
-        return zstandard.decompress(view[1:])
-    except zstandard.ZstdError as error:
-        raise FormatError(f"{where}: a manifest block does not decompress", key=where) from error
+        return zstd.decompress(view[1:], at_most=MAX_BLOCK_NBYTES)
+    except FormatError as error:
+        raise FormatError(f"{where}: a manifest block: {error}", key=where) from error
 
 
 def _chunk(reader: _Reader) -> tuple[int, str]:
     base, id = _CHUNK.unpack(reader.take(_CHUNK.size))
+    if base > MAX_ENTRY or not is_id(id.decode("latin-1")):
+        raise FormatError(f"{reader.where}: a manifest names no chunk: {id!r}", key=reader.where)
     return base, id.decode("ascii")
 
 
@@ -215,12 +225,32 @@ def _read_columns(reader: _Reader, n: int) -> tuple[Array, Array, Array, Array]:
     )
 
 
-def _check_chunks(
-    chunk: Array, length: Array, n_chunks: int, parts: Parts | None, where: str
-) -> None:
-    known = (chunk < n_chunks) | (length == 0) | ((chunk == IN_PARTS) & (parts is not None))
-    if not known.all() or (parts is not None and not (parts.chunk < n_chunks).all()):
-        raise FormatError(f"{where}: a manifest names a chunk it does not hold", key=where)
+def _hangs_together(block: Block) -> bool:
+    """Whether every chunk, part and byte range that is named can be there."""
+    in_parts, n_chunks = block.chunk == IN_PARTS, len(block.chunks)
+    known = (block.chunk < n_chunks) | ((block.length == 0) & (block.chunk == 0)) | in_parts
+    if not known.all() or not _are_ranges(block.offset, block.length):
+        return False
+    parts = block.parts
+    if parts is None or not in_parts.any():
+        return not in_parts.any()
+    if not (parts.chunk < n_chunks).all() or not _are_ranges(parts.offset, parts.length):
+        return False
+    return _are_parts(block.offset[in_parts], block.length[in_parts], parts.length)
+
+
+def _are_ranges(offset: Array, length: Array) -> bool:
+    return bool(((offset < _MAX_OFFSET) & (length < _MAX_OFFSET)).all())
+
+
+def _are_parts(first: Array, total: Array, length: Array) -> bool:
+    """Whether each payload of ``total`` bytes is made of whole parts from its ``first`` on."""
+    ends = list(accumulate(length.tolist(), initial=0))
+    number = {end: i for i, end in enumerate(ends)}
+    return len(number) == len(ends) and all(
+        at < len(length) and number.get(ends[at] + nbytes, 0) > at
+        for at, nbytes in zip(first.tolist(), total.tolist(), strict=True)
+    )
 
 
 @dataclass(frozen=True, slots=True)
