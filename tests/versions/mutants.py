@@ -402,7 +402,7 @@ MUTANTS = (
         "what a name holds stays open",
         (),
         _set(rules, "is_held", _never_held),
-        why="a rule of use, not of safety: tested in test_protocols",
+        why="a rule of use, not of safety; tested in test_commits.py",
         theme="names",
     ),
     Mutant(
@@ -416,7 +416,7 @@ MUTANTS = (
         (),
         _set(rules, "takes_effect", ALWAYS),
         why="our writers never write one: a slot is only taken by who has read the entry before "
-        "it. It guards against other programs; tested in test_protocols",
+        "it. It guards against other programs; tested in test_head.py",
     ),
     Mutant(
         "a listing that is not ordered is followed by probes",

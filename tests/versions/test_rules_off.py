@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from tests.scale import pick
-from tests.versions.actors import seeds, simulate
 from tests.versions.mutants import MUTANTS, Mutant
 from tests.versions.oracle import Violation
+from tests.versions.schedules import seeds, simulate
 
 NOTE = Path(__file__).parents[2] / "docs" / "design" / "002-log-rules.md"
 AT_MOST = 2500

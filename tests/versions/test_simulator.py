@@ -7,8 +7,8 @@ from collections import Counter
 import pytest
 
 from tests.scale import pick
-from tests.versions.actors import THEMES, explain, seeds, simulate
 from tests.versions.oracle import Violation
+from tests.versions.schedules import THEMES, explain, seeds, simulate
 
 SCHEDULES = pick(1_500, 20_000)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from tests.versions.actors import explain
+from tests.versions.schedules import explain
 
 if __name__ == "__main__":
     print(explain(int(sys.argv[1])))
