@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from aiolake import urls
+from aiolake.cli.show import shown_path
 from aiolake.dataset.dataset import Dataset
 from aiolake.dataset.open import open_dataset
 from aiolake.dataset.session import Session
@@ -68,9 +69,9 @@ async def _open_tag(
     except NotFoundError as no_tag:
         if "tag" not in no_tag.context:
             raise
-        raise NotFoundError(
-            f"{no_branch.message}; and as a tag: {no_tag.message}", name=name
-        ) from no_tag
+        # Both know what there is instead.
+        message = f"{no_branch.message}. And {no_tag.message}"
+        raise NotFoundError(message, name=name) from no_tag
 
 
 def _with_near(error: NotFoundError, url: str) -> NotFoundError:
@@ -86,5 +87,5 @@ def near_directories(url: str) -> list[str]:
     path = Path(address.path)
     if address.scheme != "file" or path.exists() or not path.parent.is_dir():
         return []
-    beside = {entry.name: str(entry) for entry in path.parent.iterdir() if entry.is_dir()}
+    beside = {entry.name: shown_path(entry) for entry in path.parent.iterdir() if entry.is_dir()}
     return [beside[name] for name in difflib.get_close_matches(path.name, beside, n=3)]

@@ -10,7 +10,8 @@ import numpy as np
 from cyclopts import Parameter
 
 from aiolake.cli.address import opened
-from aiolake.cli.common import DEFAULTS, Common, Exit
+from aiolake.cli.common import DEFAULTS, Common
+from aiolake.cli.exits import Exit
 from aiolake.cli.output import Output, is_terminal
 from aiolake.cli.show import as_json, cell, is_encoded, printable
 from aiolake.errors import InvalidInputError, NotFoundError

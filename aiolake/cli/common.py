@@ -1,27 +1,12 @@
-"""What all commands share: their common options, and the exit codes."""
+"""Options that all commands share."""
 
 from __future__ import annotations
 
-import enum
 from dataclasses import dataclass
 
 from cyclopts import Parameter
 
-__all__ = ["DEFAULTS", "Common", "Exit"]
-
-
-class Exit(enum.IntEnum):
-    """What a command tells the shell."""
-
-    OK = 0
-    FAILED = 1
-    """Refused, failed, or found damage."""
-    USAGE = 2
-    """The command line itself makes no sense."""
-    INTERRUPTED = 130
-    """Ctrl-C: 128 and the number of SIGINT, as shells do."""
-    PIPE_CLOSED = 141
-    """The reader of our output went away: 128 and the number of SIGPIPE."""
+__all__ = ["DEFAULTS", "Common"]
 
 
 @Parameter(name="*")

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from aiolake.cli.address import opened
-from aiolake.cli.common import DEFAULTS, Common, Exit
+from aiolake.cli.common import DEFAULTS, Common
+from aiolake.cli.exits import Exit
 from aiolake.cli.output import Output
 from aiolake.cli.rows import parse_rows
 from aiolake.cli.show import (

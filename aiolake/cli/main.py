@@ -1,36 +1,19 @@
-"""The program ``aiolake``: finds the command, runs it, and says in one paragraph what failed."""
+"""The program ``aiolake``: runs a command and says in one paragraph what failed.
+
+What a command needs is imported when it runs, so that Ctrl-C is answered meanwhile too.
+"""
 
 from __future__ import annotations
 
-import asyncio
-import inspect
 import os
 import sys
-import traceback
-from collections.abc import Callable, Sequence
-from typing import Any, NoReturn
+from collections.abc import Sequence
+from typing import NoReturn
 
-from cyclopts import App, CycloptsError, Parameter
-
-import aiolake
-from aiolake.cli.cat import cat
-from aiolake.cli.common import Common, Exit
-from aiolake.cli.demo.command import demo
-from aiolake.cli.inspect import info, log, ls
-from aiolake.cli.show import printable
-from aiolake.cli.upkeep import gc, verify
+from aiolake.cli.exits import Exit
 from aiolake.errors import AiolakeError
 
 __all__ = ["main", "run"]
-
-app = App(
-    name="aiolake",
-    help="Datasets for AI on any object store. Begin with: aiolake demo",
-    version=aiolake.__version__,
-    default_parameter=Parameter(negative=()),
-)
-for command in (demo, info, log, ls, cat, verify, gc):
-    app.command(command)
 
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
@@ -49,39 +32,38 @@ def run(arguments: Sequence[str]) -> int:
         The exit code.
     """
     try:
-        command, bound, *_ = app.parse_args(list(arguments), exit_on_error=False, print_error=False)
-    except CycloptsError as error:
-        return _fail(f"{error}\nTry: aiolake --help", Exit.USAGE)
-    return _guarded(lambda: _run(command, bound), debug=_is_debug(bound))
-
-
-def _run(command: Callable[..., Any], bound: inspect.BoundArguments) -> int:
-    result = command(*bound.args, **bound.kwargs)
-    if inspect.iscoroutine(result):
-        return int(asyncio.run(result))
-    return Exit.OK
-
-
-def _is_debug(bound: inspect.BoundArguments) -> bool:
-    common = bound.arguments.get("common")
-    return isinstance(common, Common) and common.debug
-
-
-def _guarded(work: Callable[[], int], *, debug: bool) -> int:
-    try:
-        return work()
+        return _run(arguments)
     except KeyboardInterrupt:
         return _fail(
-            "interrupted; what was committed stays, the rest is not visible", Exit.INTERRUPTED
+            "interrupted; what was committed stays, nothing else is visible", Exit.INTERRUPTED
         )
     except BrokenPipeError:
         # The interpreter would complain when it flushes standard output at its end.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return Exit.PIPE_CLOSED
+
+
+def _run(arguments: Sequence[str]) -> int:
+    from aiolake.cli.app import UsageError, parse
+
+    try:
+        command = parse(arguments)
+    except UsageError as error:
+        return _fail(str(error), Exit.USAGE)
+    try:
+        return command.run()
+    except BrokenPipeError:
+        raise
     except Exception as error:
-        if debug:
-            traceback.print_exc()
+        if command.debug:
+            _print_traceback()
         return _fail(_explained(_first(error)), Exit.FAILED)
+
+
+def _print_traceback() -> None:
+    import traceback
+
+    traceback.print_exc()
 
 
 def _first(error: BaseException) -> BaseException:
@@ -98,5 +80,7 @@ def _explained(error: BaseException) -> str:
 
 
 def _fail(message: str, code: Exit) -> int:
+    from aiolake.cli.show import printable
+
     print(f"aiolake: {printable(message, keep=chr(10))}", file=sys.stderr, flush=True)
     return code

@@ -28,7 +28,7 @@ class Progress(Protocol):
 
 def is_terminal(stream: Any) -> bool:
     """Whether a person looks at a stream."""
-    return bool(stream.isatty())
+    return stream is not None and bool(stream.isatty())
 
 
 class Output:
@@ -53,7 +53,7 @@ class Output:
     def document(self, value: Any) -> None:
         """The result for programs, printed only where ``--json`` was given."""
         if self.as_json:
-            print(json.dumps(value, ensure_ascii=False, indent=2, allow_nan=False), flush=True)
+            print(json_text(value), flush=True)
 
     def table(
         self, header: Sequence[str], rows: Sequence[Sequence[str]], *, right: Sequence[str] = ()
@@ -82,6 +82,14 @@ class Output:
                 yield bar
         else:
             yield _Lines(label, total, unit)
+
+
+def json_text(value: Any) -> str:
+    """A JSON document; of a list one line for each of its values."""
+    if not isinstance(value, list):
+        return json.dumps(value, ensure_ascii=False, indent=2, allow_nan=False)
+    lines = (json.dumps(inner, ensure_ascii=False, allow_nan=False) for inner in value)
+    return "[" + ",\n ".join(lines) + "]"
 
 
 def plain_table(

@@ -6,6 +6,7 @@ import json
 import math
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -22,6 +23,7 @@ __all__ = [
     "picture_format",
     "printable",
     "shortened",
+    "shown_path",
     "size",
     "values_of",
     "when",
@@ -100,7 +102,7 @@ def values_of(batch: Any) -> list[Any]:
     if mask is None:
         return list(batch)
     masked = np.broadcast_to(mask, batch.shape).reshape(len(batch), -1).any(axis=1)
-    nulls: list[bool] = list(masked)
+    nulls: list[bool] = np.asarray(masked).tolist()
     return [None if null else value for value, null in zip(batch.data, nulls, strict=True)]
 
 
@@ -184,3 +186,9 @@ def _plain(value: Any) -> Any:
     except (TypeError, ValueError):
         return str(value)
     return number if math.isfinite(number) else None
+
+
+def shown_path(path: Path) -> str:
+    """A path as one would type it here."""
+    here = Path.cwd()
+    return f"./{path.relative_to(here)}" if path.is_relative_to(here) else str(path)

@@ -10,7 +10,8 @@ from dataclasses import asdict
 from datetime import timedelta
 
 from aiolake.cli.address import opened
-from aiolake.cli.common import DEFAULTS, Common, Exit
+from aiolake.cli.common import DEFAULTS, Common
+from aiolake.cli.exits import Exit
 from aiolake.cli.output import Output, Progress, is_terminal
 from aiolake.cli.show import count, printable, size
 from aiolake.dataset import maintain
@@ -100,7 +101,7 @@ async def gc(
             output.document(_collected_json(planned))
             return Exit.OK
         if not yes:
-            await _ask(f"Remove {count(len(planned.keys), 'object')} of {printable(dataset.url)}?")
+            await _ask(f"Remove them, and what killed writers left, from {printable(dataset.url)}?")
         collected = await maintain.gc(dataset, grace=grace)
     output.document(_collected_json(collected))
     output.line(f"Removed {_removed(collected)}.")
@@ -110,7 +111,7 @@ async def gc(
 def _print_plan(output: Output, planned: Collected) -> None:
     output.line(
         f"{count(len(planned.keys), 'object')} that no snapshot needs; transactions begun before "
-        f"entry {planned.below} could commit no more."
+        f"entry {planned.below} will be refused."
     )
     for key in planned.keys[:_SHOWN]:
         output.line(f"  {key}")

@@ -16,7 +16,7 @@ from cyclopts import Parameter
 
 from aiolake import urls
 from aiolake._aio import WorkPool
-from aiolake.cli.common import DEFAULTS, Common, Exit
+from aiolake.cli.common import DEFAULTS, Common
 from aiolake.cli.demo.crops import CropSource
 from aiolake.cli.demo.folder import check_pictures, find_files
 from aiolake.cli.demo.job import (
@@ -29,8 +29,9 @@ from aiolake.cli.demo.job import (
 )
 from aiolake.cli.demo.sheet import write_sheet
 from aiolake.cli.demo.source import Source
+from aiolake.cli.exits import Exit
 from aiolake.cli.output import Output
-from aiolake.cli.show import count, printable, size
+from aiolake.cli.show import count, printable, shown_path, size
 from aiolake.dataset.dataset import Dataset
 from aiolake.dataset.open import create_dataset, open_dataset
 from aiolake.errors import InvalidInputError
@@ -219,12 +220,6 @@ def _step_row(step: Measured) -> tuple[str, ...]:
         f"{step.rows_per_s:,.0f}",
         f"{step.bytes_per_s / 1e6:,.1f}",
     )
-
-
-def shown_path(path: Path) -> str:
-    """A path as one would type it here."""
-    here = Path.cwd()
-    return f"./{path.relative_to(here)}" if path.is_relative_to(here) else str(path)
 
 
 def _next_lines(root: Path, row: int) -> list[str]:

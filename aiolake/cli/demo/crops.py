@@ -65,7 +65,7 @@ def cut(photograph: Picture, crop: Crop) -> bytes:
     """A crop as JPEG."""
     from PIL import Image, ImageOps
 
-    picture = photograph.resize(crop.size, Image.Resampling.BICUBIC, box=crop.box)
+    picture = photograph.resize(crop.size, Image.Resampling.BILINEAR, box=crop.box)
     out = io.BytesIO()
     (ImageOps.mirror(picture) if crop.mirrored else picture).save(out, "JPEG", quality=_QUALITY)
     return out.getvalue()

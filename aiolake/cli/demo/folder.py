@@ -105,7 +105,7 @@ async def check_pictures(
     good = [path for path, item in zip(folder.files, found, strict=True) if item is None]
     if not good:
         raise InvalidInputError(
-            f"none of the {count(len(folder.files), 'file')} in {folder.root} is a picture "
+            f"there is no picture among the {count(len(folder.files), 'file')} of {folder.root} "
             f"({refused[0].path}: {refused[0].why})"
         )
     return FolderSource(folder.root, good), refused
