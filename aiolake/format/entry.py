@@ -5,12 +5,13 @@ Source: docs/spec/v1.md, "The log".
 
 from __future__ import annotations
 
-from typing import Any, TypeAlias
+from typing import Annotated, Any, TypeAlias
 
 import msgspec
 
 from aiolake.errors import CorruptDataError, FormatError, UnsupportedVersionError
 from aiolake.format.checksum import crc32c
+from aiolake.keys import MAX_ENTRY
 from aiolake.ranges import Runs
 from aiolake.types import Constant, Schema
 
@@ -39,29 +40,53 @@ __all__ = [
 
 FORMAT_VERSION = 1
 MAX_ENTRY_BYTES = 64 * 1024
+MAX_ROW_ID = 1 << 62
 KNOWN_FEATURES: frozenset[str] = frozenset()
 """Required features this release understands; the names reserved for later are in the spec."""
+
+
+Count: TypeAlias = Annotated[int, msgspec.Meta(ge=0, le=1 << 62)]
+Crc: TypeAlias = Annotated[int, msgspec.Meta(ge=0, lt=1 << 32)]
+LogNumber: TypeAlias = Annotated[int, msgspec.Meta(ge=0, le=MAX_ENTRY)]
+Id: TypeAlias = Annotated[str, msgspec.Meta(pattern=r"^[a-z2-7]{26}\Z")]
+FlatRuns: TypeAlias = tuple[Count, ...]
+"""Runs of row ids: ``first, count, first, count, ...``."""
+
+
+def check_flat_runs(flat: FlatRuns) -> None:
+    """Refuse runs that are none: an odd number of values, or a run of no rows.
+
+    Raises:
+        ValueError: They are none; decoding turns it into its own error.
+    """
+    outside = flat and not 0 <= min(flat) <= max(flat) <= MAX_ROW_ID
+    if len(flat) % 2 or 0 in flat[1::2] or outside:
+        raise ValueError("runs are pairs of a first row id and a count from 1")
 
 
 class Blob(msgspec.Struct, frozen=True):
     """A value that is too long for an entry and lies in ``lists/`` as zstd-compressed JSON."""
 
-    base: int
-    id: str
-    size: int
-    crc: int
+    base: LogNumber
+    id: Id
+    size: Count
+    crc: Crc
 
 
-RunsValue: TypeAlias = Blob | tuple[int, ...]
-"""Runs of row ids: ``first, count, first, count, ...``, or where that lies."""
+RunsValue: TypeAlias = Blob | FlatRuns
+"""Runs of row ids, or where they lie."""
 
 
 class ManifestRef(msgspec.Struct, frozen=True):
     """A manifest object; ``blocks`` are packed (u32 length, u32 crc32c) of its blocks in order."""
 
-    base: int
-    id: str
+    base: LogNumber
+    id: Id
     blocks: bytes
+
+    def __post_init__(self) -> None:
+        if len(self.blocks) % 8:
+            raise ValueError("a manifest's block index is cut short")
 
 
 class Piece(msgspec.Struct, frozen=True, omit_defaults=True, rename={
@@ -84,13 +109,19 @@ class Piece(msgspec.Struct, frozen=True, omit_defaults=True, rename={
     """
 
     column: int
-    rows: tuple[int, ...]
-    page_rows: int = 1
-    nbytes: int = 0
+    rows: FlatRuns
+    page_rows: Annotated[int, msgspec.Meta(ge=1)] = 1
+    nbytes: Count = 0
     inline: bytes | None = None
     manifest: ManifestRef | None = None
     constant: Constant | None = None
     stats: dict[str, Any] | None = None
+
+    def __post_init__(self) -> None:
+        check_flat_runs(self.rows)
+        held = (self.inline is None) + (self.manifest is None) + (self.constant is None)
+        if held != 2:
+            raise ValueError("a piece has one of an inline manifest, a manifest and a constant")
 
     @property
     def n_rows(self) -> int:
@@ -105,11 +136,11 @@ class Segment(msgspec.Struct, frozen=True, array_like=True):
     """
 
     column: int
-    start: int
-    stop: int
-    crc: int
-    low: int
-    high: int
+    start: Count
+    stop: Count
+    crc: Crc
+    low: Count
+    high: Count
 
 
 class ListRef(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -127,23 +158,26 @@ class ListRef(msgspec.Struct, frozen=True, omit_defaults=True):
         segments: The header's content, where there are at most 64 columns.
     """
 
-    base: int
-    id: str
-    size: int
-    header: int
-    crc: int
-    n: int
-    low: int
-    high: int
+    base: LogNumber
+    id: Id
+    size: Count
+    header: Count
+    crc: Crc
+    n: Count
+    low: Count
+    high: Count
     segments: tuple[Segment, ...] | None = None
 
 
 class RowRuns(msgspec.Struct, frozen=True, omit_defaults=True):
     """The rows of a snapshot in order: those of ``listed``, then those of ``tail`` (flat runs)."""
 
-    n: int = 0
+    n: Count = 0
     listed: Blob | None = None
-    tail: tuple[int, ...] = ()
+    tail: FlatRuns = ()
+
+    def __post_init__(self) -> None:
+        check_flat_runs(self.tail)
 
 
 class Description(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -179,6 +213,10 @@ class Snapshot(msgspec.Struct, frozen=True, omit_defaults=True):
     lists: tuple[ListRef, ...] = ()
     pieces: tuple[Piece, ...] = ()
 
+    def __post_init__(self) -> None:
+        if (self.description is None) == (self.listed_description is None):
+            raise ValueError("a snapshot has one of a description and where it lies")
+
 
 class Effects(msgspec.Struct, frozen=True, omit_defaults=True):
     """What an operation touched: all that another one needs to know to rebase over it.
@@ -199,7 +237,7 @@ class Effects(msgspec.Struct, frozen=True, omit_defaults=True):
         tags: Tags created or deleted.
     """
 
-    appended: int = 0
+    appended: Count = 0
     updated: RunsValue = ()
     updated_columns: tuple[int, ...] = ()
     deleted: RunsValue = ()
@@ -207,11 +245,16 @@ class Effects(msgspec.Struct, frozen=True, omit_defaults=True):
     renamed: tuple[int, ...] = ()
     dropped: tuple[int, ...] = ()
     metadata: tuple[str, ...] = ()
-    optimized: int = 0
+    optimized: Count = 0
     restored: int | None = None
     merged: int | None = None
     branches: tuple[str, ...] = ()
     tags: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        for value in (self.updated, self.deleted):
+            if not isinstance(value, Blob):
+                check_flat_runs(value)
 
 
 class Operation(msgspec.Struct, frozen=True):
@@ -234,11 +277,11 @@ class LogState(msgspec.Struct, frozen=True):
         collect_below: Objects with a smaller base may have been deleted.
     """
 
-    first: int
-    next_row_id: int = 0
-    next_column_id: int = 0
-    expire_below: int = 0
-    collect_below: int = 0
+    first: LogNumber
+    next_row_id: Count = 0
+    next_column_id: Count = 0
+    expire_below: LogNumber = 0
+    collect_below: LogNumber = 0
 
 
 class Refs(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -295,6 +338,9 @@ class _Versioned(msgspec.Struct, rename={"format": "aiolake"}):
     requires: Requires = Requires()
 
 
+NOT_JSON = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
+"""What decoding raises for bytes that are not the JSON of a value."""
+
 _encoder = msgspec.json.Encoder()
 _decoder = msgspec.json.Decoder(Entry)
 _versioned = msgspec.json.Decoder(_Versioned)
@@ -328,7 +374,7 @@ def decode_entry(data: Any, key: str) -> Entry:
     try:
         _check_version(_versioned.decode(body), key)
         return _decoder.decode(body)
-    except msgspec.MsgspecError as error:
+    except NOT_JSON as error:
         raise FormatError(f"{key!r} is no aiolake log entry: {error}", key=key) from error
 
 

@@ -10,11 +10,20 @@ from collections.abc import Iterable, Sequence
 from typing import Any, TypeVar
 
 import msgspec
-import zstandard
 
+from aiolake.codecs import zstd
 from aiolake.errors import FormatError
 from aiolake.format.checksum import crc32c, verify
-from aiolake.format.entry import Blob, Description, ListRef, Piece, Refs, Segment
+from aiolake.format.entry import (
+    NOT_JSON,
+    Blob,
+    Description,
+    ListRef,
+    Piece,
+    Refs,
+    Segment,
+    check_flat_runs,
+)
 from aiolake.keys import LISTS, object_key
 
 __all__ = [
@@ -30,6 +39,7 @@ __all__ = [
 ]
 
 MAX_INLINE_SEGMENTS = 64
+MAX_JSON_NBYTES = 1 << 30
 T = TypeVar("T", Description, Refs, tuple[int, ...])
 
 _encoder = msgspec.json.Encoder()
@@ -49,7 +59,7 @@ def list_key(ref: ListRef) -> str:
 
 def encode_blob(value: Any, base: int, id: str) -> tuple[Blob, bytes]:
     """A value as an object of ``lists/``, and the reference to it."""
-    data = zstandard.compress(_encoder.encode(value))
+    data = zstd.compress(_encoder.encode(value))
     return Blob(base, id, len(data), crc32c(data)), data
 
 
@@ -63,6 +73,11 @@ def decode_blob(data: Any, blob: Blob, type: type[T]) -> T:
     key = blob_key(blob)
     verify(data, blob.crc, key)
     value: T = _decode(msgspec.json.Decoder(type), data, key)
+    if isinstance(value, tuple):
+        try:
+            check_flat_runs(value)
+        except ValueError as error:
+            raise FormatError(f"{key!r}: {error}", key=key) from error
     return value
 
 
@@ -75,7 +90,7 @@ def encode_list(pieces: Sequence[Piece], base: int, id: str) -> tuple[ListRef, b
     bodies: list[bytes] = []
     start = 0
     for column, members in sorted(by_column.items()):
-        body = zstandard.compress(_encoder.encode(members))
+        body = zstd.compress(_encoder.encode(members))
         low, high = _bounds(members)
         segments.append(Segment(column, start, start + len(body), crc32c(body), low, high))
         bodies.append(body)
@@ -86,7 +101,7 @@ def encode_list(pieces: Sequence[Piece], base: int, id: str) -> tuple[ListRef, b
 def _assemble(
     pieces: Sequence[Piece], segments: list[Segment], bodies: list[bytes], base: int, id: str
 ) -> tuple[ListRef, bytes]:
-    table = zstandard.compress(_encoder.encode(segments))
+    table = zstd.compress(_encoder.encode(segments))
     header = struct.pack("<I", len(table)) + table
     data = b"".join([header, *bodies])
     low, high = _bounds(pieces)
@@ -110,6 +125,8 @@ def decode_segments(header: Any, ref: ListRef) -> tuple[Segment, ...]:
     key = list_key(ref)
     verify(header, ref.crc, key)
     segments: tuple[Segment, ...] = _decode(_segments, memoryview(header)[4:], key)
+    if any(segment.start > segment.stop for segment in segments):
+        raise FormatError(f"{key!r} has a segment that ends before it begins", key=key)
     return segments
 
 
@@ -142,6 +159,6 @@ def _bounds(pieces: Iterable[Piece]) -> tuple[int, int]:
 
 def _decode(decoder: msgspec.json.Decoder[Any], data: Any, key: str) -> Any:
     try:
-        return decoder.decode(zstandard.decompress(data))
-    except (msgspec.MsgspecError, zstandard.ZstdError) as error:
+        return decoder.decode(zstd.decompress(data, at_most=MAX_JSON_NBYTES))
+    except (*NOT_JSON, FormatError) as error:
         raise FormatError(f"{key!r} is no list of this format: {error}", key=key) from error
