@@ -17,7 +17,14 @@ from aiolake.chunks.plan import Units
 from aiolake.errors import CorruptDataError
 from aiolake.format.entry import ListRef, Piece
 from aiolake.format.lists import decode_segment, decode_segments, list_key
-from aiolake.format.manifest import BLOCK_ENTRIES, IN_PARTS, Block, block_ranges, decode_block
+from aiolake.format.manifest import (
+    BLOCK_ENTRIES,
+    IN_PARTS,
+    Block,
+    block_ranges,
+    check_fits,
+    decode_block,
+)
 from aiolake.ranges import Ids
 from aiolake.stores.base import Buffer
 from aiolake.types import Constant
@@ -101,20 +108,29 @@ class Located:
 class _PieceState:
     """A piece, the ranges of its blocks, and those of its blocks that are at hand."""
 
-    __slots__ = ("blocks", "key", "last", "n_rows", "page_rows", "piece")
+    __slots__ = ("blocks", "key", "last", "n_entries", "n_rows", "ndim", "page_rows", "piece")
 
-    def __init__(self, piece: Piece) -> None:
+    def __init__(self, piece: Piece, ndim: int) -> None:
         self.piece = piece
+        self.ndim = ndim
         self.n_rows = piece.n_rows
         self.page_rows = piece.page_rows
+        self.n_entries = -(-self.n_rows // self.page_rows)
         self.last: tuple[int, Block] | None = None
         self.key = ""
         self.blocks = None
         if piece.manifest is not None:
             self.key = keys.object_key(keys.MANIFESTS, piece.manifest.base, piece.manifest.id)
-            self.blocks = block_ranges(piece.manifest)
+            self.blocks = block_ranges(piece.manifest, self.n_entries)
         elif piece.inline is not None:
-            self.last = 0, decode_block(piece.inline, "an inline manifest")
+            where = "an inline manifest"
+            block = decode_block(piece.inline, where)
+            self.last = 0, check_fits(block, self.n_entries, ndim, where)
+
+    def block(self, at: int, data: Buffer) -> Block:
+        """Decode block ``at`` of the manifest object."""
+        n = min(BLOCK_ENTRIES, self.n_entries - at * BLOCK_ENTRIES)
+        return check_fits(decode_block(data, self.key), n, self.ndim, self.key)
 
     def page_length(self, entry: int) -> int:
         return min(self.page_rows, self.n_rows - entry * self.page_rows)
@@ -258,7 +274,7 @@ class ColumnIndex:
         piece = self._index.pieces[number]
         state = self._states.get(id(piece))
         if state is None:
-            state = self._states[id(piece)] = _PieceState(piece)
+            state = self._states[id(piece)] = _PieceState(piece, self._ndim)
         return state
 
     def _block_now(self, state: _PieceState, block: int) -> Block | None:
@@ -281,7 +297,7 @@ class ColumnIndex:
         assert state.blocks is not None
         start, stop = state.blocks.starts[at], state.blocks.stops[at]
         data = await self._fetcher.unit(state.key, start, stop - start, state.blocks.crcs[at])
-        block = decode_block(data, state.key)
+        block = state.block(at, data)
         state.last = at, block
         slot = self._fetcher.store.url, state.key, at
         self._fetcher.cache.put(slot, block, block.nbytes)

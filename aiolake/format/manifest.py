@@ -35,7 +35,7 @@ from aiolake.codecs import zstd
 from aiolake.errors import FormatError
 from aiolake.format.checksum import crc32c, verify
 from aiolake.format.entry import ManifestRef
-from aiolake.keys import CHUNKS, MAX_ENTRY, is_id, object_key
+from aiolake.keys import CHUNKS, MANIFESTS, MAX_ENTRY, is_id, object_key
 
 __all__ = [
     "BLOCK_ENTRIES",
@@ -43,6 +43,7 @@ __all__ = [
     "Block",
     "Blocks",
     "block_ranges",
+    "check_fits",
     "decode_block",
     "encode_block",
     "pack_blocks",
@@ -253,6 +254,21 @@ def _are_parts(first: Array, total: Array, length: Array) -> bool:
     )
 
 
+def check_fits(block: Block, n: int, ndim: int, where: str) -> Block:
+    """The block, if it has as many entries and shape numbers as its piece needs.
+
+    Raises:
+        FormatError: It has not.
+    """
+    if len(block) != n or block.shape.shape[1] != ndim:
+        raise FormatError(
+            f"{where}: a manifest block has {len(block)} entries of {block.shape.shape[1]} shape "
+            f"numbers; its column needs {n} of {ndim}",
+            key=where,
+        )
+    return block
+
+
 @dataclass(frozen=True, slots=True)
 class Blocks:
     """The index of a manifest object: the byte range and crc32c of each block."""
@@ -267,9 +283,16 @@ def pack_blocks(blocks: Sequence[bytes]) -> bytes:
     return b"".join(struct.pack("<II", len(block), crc32c(block)) for block in blocks)
 
 
-def block_ranges(ref: ManifestRef) -> Blocks:
-    """Unpack a manifest's block index."""
+def block_ranges(ref: ManifestRef, n_entries: int | None = None) -> Blocks:
+    """Unpack a manifest's block index; ``n_entries`` is how many entries it must have.
+
+    Raises:
+        FormatError: They would be in another number of blocks.
+    """
     table = np.frombuffer(ref.blocks, "<u4").reshape(-1, 2)
+    if n_entries is not None and len(table) != -(-n_entries // BLOCK_ENTRIES):
+        key = object_key(MANIFESTS, ref.base, ref.id)
+        raise FormatError(f"{key!r} has {len(table)} blocks for {n_entries} entries", key=key)
     stops = np.cumsum(table[:, 0], dtype=np.int64)
     starts = stops - table[:, 0]
     return Blocks(tuple(starts.tolist()), tuple(stops.tolist()), tuple(table[:, 1].tolist()))
