@@ -255,20 +255,21 @@ class ColumnIndex:
             length = segment.stop - segment.start
             data = await self._fetcher.unit(key, start, length, segment.crc)
             return decode_segment(data, ref, segment)
-        whole = memoryview(await self._whole_list(key, ref.size))
-        segment = segment_of(decode_segments(whole[: ref.header], ref), self.column)
-        if segment is None:
-            return ()
-        body = whole[ref.header + segment.start : ref.header + segment.stop]
-        return decode_segment(body, ref, segment)
+        return await self._read_whole_list(key, ref)
 
-    async def _whole_list(self, key: str, size: int) -> Buffer:
+    async def _read_whole_list(self, key: str, ref: ListRef) -> tuple[Piece, ...]:
+        """From the cache, else from the store; bytes that are wrong are fetched once more."""
         cache, slot = self._fetcher.cache, (self._fetcher.store.url, key, "list")
         data: Buffer | None = cache.get(slot)
         if data is None:
             data = await self._fetcher.store.get(key)
-            cache.put(slot, data, len(data))
-        return data
+        try:
+            pieces = _pieces_in(data, ref, self.column)
+        except CorruptDataError:
+            data = await self._fetcher.store.get(key)
+            pieces = _pieces_in(data, ref, self.column)
+        cache.put(slot, data, len(data))
+        return pieces
 
     def _state(self, number: int) -> _PieceState:
         piece = self._index.pieces[number]
@@ -302,6 +303,16 @@ class ColumnIndex:
         slot = self._fetcher.store.url, state.key, at
         self._fetcher.cache.put(slot, block, block.nbytes)
         return block
+
+
+def _pieces_in(data: Buffer, ref: ListRef, column: int) -> tuple[Piece, ...]:
+    """A column's pieces in the bytes of a list."""
+    whole = memoryview(data)
+    segment = segment_of(decode_segments(whole[: ref.header], ref), column)
+    if segment is None:
+        return ()
+    body = whole[ref.header + segment.start : ref.header + segment.stop]
+    return decode_segment(body, ref, segment)
 
 
 def _grouped(values: Ids) -> Iterator[tuple[int, Ids]]:

@@ -14,7 +14,7 @@ from aiolake.dataset.dataset import Dataset, DatasetSpec
 from aiolake.dataset.session import Lease, Session, lease
 from aiolake.dataset.state import Core, load_state
 from aiolake.dataset.transaction import check_metadata, schema_of
-from aiolake.errors import FormatError, InvalidInputError
+from aiolake.errors import FormatError, InvalidInputError, NotFoundError
 from aiolake.format.entry import Entry
 from aiolake.options import Options
 from aiolake.types import ColumnType
@@ -86,8 +86,12 @@ def open_dataset(
         head = await core.log.head()
         if head.entry is None:
             await _refuse_foreign(core)
-        entry = await _resolve(core, require_dataset(head, core.url), target)
-        state = await load_state(core, head, entry)
+        newest = require_dataset(head, core.url)
+        try:
+            entry = await _resolve(core, newest, target)
+            state = await load_state(core, head, entry)
+        except NotFoundError as error:
+            raise await core.explained(error, newest.n) from error
         follows = (branch or DEFAULT_BRANCH) if target.follows_branch else None
         return Dataset(core, held, state, follows, options)
 

@@ -39,8 +39,7 @@ class Core:
         head = await self.log.head()
         if head.entry is None or rules.is_closed(head.entry):
             return NotFoundError(f"the dataset at {self.url} was deleted", url=self.url)
-        refs = await self.log.run(load_refs(head.entry))
-        if not rules.is_held(snapshot, head.entry.state, refs):
+        if not await self._is_held(snapshot, head.entry):
             return SnapshotExpiredError(
                 f"snapshot {snapshot} of {self.url} was expired and its objects collected; "
                 "refresh() to read the newest",
@@ -52,6 +51,11 @@ class Core:
             key=error.key,
             snapshot=snapshot,
         )
+
+    async def _is_held(self, snapshot: int, head: Entry) -> bool:
+        if snapshot >= head.state.expire_below:
+            return True
+        return rules.is_held(snapshot, head.state, await self.log.run(load_refs(head)))
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,7 +29,8 @@ from aiolake.format.lists import (
     list_key,
 )
 from aiolake.ranges import Runs
-from aiolake.versions.steps import Steps, read_objects
+from aiolake.stores.base import Buffer
+from aiolake.versions.steps import Steps, read_decoded
 
 __all__ = [
     "Spill",
@@ -77,8 +78,11 @@ def _nbytes(value: Any) -> int:
 
 
 def _load(blob: Blob, type: Any) -> Steps[Any]:
-    (data,) = yield from read_objects((blob_key(blob),))
-    return decode_blob(data, blob, type)
+    def decode(_: int, data: Buffer) -> Any:
+        return decode_blob(data, blob, type)
+
+    (value,) = yield from read_decoded((blob_key(blob),), decode)
+    return value
 
 
 def load_description(snapshot: Snapshot) -> Steps[Description]:
@@ -164,8 +168,6 @@ def spill_effects(effects: Effects, spill: Spill) -> Effects:
 
 def load_lists(lists: tuple[ListRef, ...]) -> Steps[tuple[Piece, ...]]:
     """Every piece of some lists, the oldest list first."""
-    bodies = yield from read_objects(tuple(list_key(ref) for ref in lists))
-    pieces: list[Piece] = []
-    for ref, data in zip(lists, bodies, strict=True):
-        pieces.extend(decode_list(data, ref))
-    return tuple(pieces)
+    keys = tuple(list_key(ref) for ref in lists)
+    loaded = yield from read_decoded(keys, lambda i, data: decode_list(data, lists[i]))
+    return tuple(piece for pieces in loaded for piece in pieces)

@@ -7,18 +7,19 @@ never become referenced. Only such objects are deleted.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 
 from aiolake import keys
 from aiolake.errors import CorruptDataError
-from aiolake.format.entry import Blob, Entry, LogState, Piece
+from aiolake.format.entry import Blob, Entry, ListRef, LogState, Piece
 from aiolake.format.lists import blob_key, decode_list, list_key
 from aiolake.format.manifest import block_ranges, check_block, decode_block
+from aiolake.stores.base import Buffer
 from aiolake.versions import rules
 from aiolake.versions.blobs import load_refs
 from aiolake.versions.head import held_numbers
-from aiolake.versions.steps import DeleteObjects, Steps, list_objects, read_entries, read_objects
+from aiolake.versions.steps import DeleteObjects, Steps, list_objects, read_decoded, read_entries
 
 __all__ = [
     "entry_at_time",
@@ -70,8 +71,9 @@ def keys_of(entries: Iterable[Entry]) -> Steps[frozenset[str]]:
             pieces.update(dict.fromkeys(entry.snapshot.pieces))
             lists.update({list_key(ref): ref for ref in entry.snapshot.lists})
     for batch in _batches(tuple(lists)):
-        for key, data in zip(batch, (yield from read_objects(batch)), strict=True):
-            pieces.update(dict.fromkeys(decode_list(data, lists[key])))
+        refs = [lists[key] for key in batch]
+        for found in (yield from read_decoded(batch, _list_decoder(refs))):
+            pieces.update(dict.fromkeys(found))
     wanted.update(lists)
     wanted.update((yield from _keys_of_pieces(tuple(pieces))))
     return frozenset(wanted)
@@ -95,9 +97,19 @@ def _keys_of_pieces(pieces: tuple[Piece, ...]) -> Steps[set[str]]:
         elif piece.inline is not None:
             wanted.update(decode_block(piece.inline, "an inline manifest").chunk_keys())
     for batch in _batches(tuple(manifests)):
-        for key, data in zip(batch, (yield from read_objects(batch)), strict=True):
-            wanted.update(_chunks_of(manifests[key], key, memoryview(data)))
+        for found in (yield from read_decoded(batch, _chunks_decoder(batch, manifests))):
+            wanted.update(found)
     return wanted | set(manifests)
+
+
+def _list_decoder(refs: Sequence[ListRef]) -> Callable[[int, Buffer], tuple[Piece, ...]]:
+    return lambda i, data: decode_list(data, refs[i])
+
+
+def _chunks_decoder(
+    batch: Sequence[str], manifests: Mapping[str, Piece]
+) -> Callable[[int, Buffer], set[str]]:
+    return lambda i, data: _chunks_of(manifests[batch[i]], batch[i], memoryview(data))
 
 
 def _chunks_of(piece: Piece, key: str, data: memoryview) -> set[str]:

@@ -6,12 +6,14 @@ from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from typing import Any, TypeVar
 
 from aiolake import keys
 from aiolake._aio import Clock, finish, map_concurrently, random_source
 from aiolake.errors import (
     AiolakeError,
+    CorruptDataError,
     DeadlineError,
     NotFoundError,
     OutcomeUnknownError,
@@ -159,13 +161,20 @@ class Log:
         entry = self._entries.get(n)
         if entry is not None:
             return entry
-        key = keys.entry_key(n)
         try:
-            entry = decode_entry(await self.store.get(key), key)
+            entry = await self._fetch_entry(keys.entry_key(n))
         except NotFoundError:
             return None
         self.remember(entry)
         return entry
+
+    async def _fetch_entry(self, key: str) -> Entry:
+        """An entry from the store; one that is corrupt is read once more."""
+        data = await self.store.get(key)
+        try:
+            return decode_entry(data, key)
+        except CorruptDataError:
+            return decode_entry(await self.store.get(key), key)
 
     def remember(self, entry: Entry) -> None:
         """Keep an entry that was read or written."""
@@ -173,9 +182,12 @@ class Log:
         if len(self._entries) > _CACHED_ENTRIES:
             self._entries.popitem(last=False)
 
-    async def read_object(self, key: str) -> Buffer:
-        """A whole object of ``lists/`` or ``manifests/``; small ones are kept."""
-        data = self._objects.get(key)
+    async def read_object(self, key: str, *, fresh: bool = False) -> Buffer:
+        """A whole object of ``lists/`` or ``manifests/``; small ones are kept.
+
+        They are kept as they came: whoever finds one corrupt asks for a ``fresh`` one.
+        """
+        data = None if fresh else self._objects.get(key)
         if data is None:
             data = await self.store.get(key)
             if len(data) <= _CACHED_NBYTES:
@@ -319,8 +331,8 @@ class _Run:
         return holder
 
     async def _read_objects(self, request: ReadObjects) -> tuple[Buffer, ...]:
-        found = await map_concurrently(self._log.read_object, request.keys, limit=_PARALLEL)
-        return tuple(found)
+        read = partial(self._log.read_object, fresh=request.fresh)
+        return tuple(await map_concurrently(read, request.keys, limit=_PARALLEL))
 
     async def _put(self, request: PutObjects) -> None:
         async def put(item: tuple[str, bytes]) -> None:

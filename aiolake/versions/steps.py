@@ -7,12 +7,12 @@ so the same code runs over a store and under a schedule simulator.
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, TypeAlias, TypeVar
 
-from aiolake.errors import AiolakeError
+from aiolake.errors import AiolakeError, CorruptDataError
 from aiolake.format.entry import Entry
 from aiolake.stores.base import Buffer, CreateOutcome, Listing, ListPage
 
@@ -35,6 +35,7 @@ __all__ = [
     "list_objects",
     "now",
     "pause",
+    "read_decoded",
     "read_entries",
     "read_entry",
     "read_objects",
@@ -91,9 +92,13 @@ class TakeSlot:
 
 @dataclass(frozen=True, slots=True)
 class ReadObjects:
-    """Read whole objects, all at once. Answer: ``tuple[Buffer, ...]``."""
+    """Read whole objects, all at once; ``fresh`` past what is remembered of them.
+
+    Answer: ``tuple[Buffer, ...]``.
+    """
 
     keys: tuple[str, ...]
+    fresh: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,6 +162,21 @@ def read_objects(keys: tuple[str, ...]) -> Steps[tuple[Buffer, ...]]:
         return ()
     answer: tuple[Buffer, ...] = yield ReadObjects(keys)
     return answer
+
+
+def read_decoded(keys: tuple[str, ...], decode: Callable[[int, Buffer], T]) -> Steps[list[T]]:
+    """Whole objects, each decoded by ``decode(index, bytes)``.
+
+    What is corrupt is read once more: it may have been damaged on the way only.
+    """
+    found: list[T] = []
+    for i, data in enumerate((yield from read_objects(keys))):
+        try:
+            found.append(decode(i, data))
+        except CorruptDataError:
+            (again,) = yield ReadObjects((keys[i],), fresh=True)
+            found.append(decode(i, again))
+    return found
 
 
 def list_objects(prefix: str, limit: int, token: str | None = None) -> Steps[ListPage | None]:
