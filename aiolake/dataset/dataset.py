@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from types import TracebackType
 from typing import Any, Self
@@ -243,12 +243,10 @@ class Dataset:
         self._guard.check()
         if self._branch is None:
             return False
+        before = self.snapshot
         head, _ = await self._core.log.forward(self._state.head)
-        entry = require_dataset(head, self.url)
-        newest = await self._core.log.run(snapshot_of_branch(entry, self._branch))
-        moved = newest.n != self.snapshot
-        await self._follow(head, newest)
-        return moved
+        await self._follow(head)
+        return self.snapshot != before
 
     async def history(self, limit: int = 100) -> tuple[SnapshotInfo, ...]:
         """The handle's snapshot and those before it, newest first."""
@@ -277,7 +275,7 @@ class Dataset:
         head, seen = await self._core.log.forward(self._state.head)
         context = Context(self.url, keys.new_id())
         committed = await self._core.log.commit(intent, head, seen, context)
-        await self._follow(committed.head, committed.entry)
+        await self._follow(committed.head)
         return committed.entry.n
 
     async def aclose(self) -> None:
@@ -324,16 +322,15 @@ class Dataset:
                 stacklevel=2,
             )
 
-    async def _follow(self, head: Head, entry: Entry) -> None:
-        if entry.n == self.snapshot:
-            self._set_head(head)
-            return
-        self._set_state(await load_state(self._core, head, entry))
-
-    def _set_head(self, head: Head) -> None:
-        from dataclasses import replace
-
-        self._set_state(replace(self._state, head=head))
+    async def _follow(self, head: Head) -> None:
+        """Move to the branch's newest snapshot at a head."""
+        assert self._branch is not None
+        entry = require_dataset(head, self.url)
+        newest = await self._core.log.run(snapshot_of_branch(entry, self._branch))
+        if newest.n == self.snapshot:
+            self._set_state(replace(self._state, head=head))
+        else:
+            self._set_state(await load_state(self._core, head, newest))
 
     def _begin_transaction(self, transaction: Transaction) -> None:
         if self._transaction is not None:

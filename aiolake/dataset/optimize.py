@@ -70,7 +70,7 @@ async def optimize(dataset: Dataset, *, message: str = "optimize") -> int | None
         on_branch=dataset.branch, delta=delta, base=head.n, message=message, kind="optimize"
     )
     committed = await core.log.commit(intent, head, seen, Context(core.url, keys.new_id()))
-    await dataset._follow(committed.head, committed.entry)
+    await dataset._follow(committed.head)
     return committed.entry.n
 
 

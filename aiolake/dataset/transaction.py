@@ -315,7 +315,7 @@ class Transaction:
         )
         context = Context(self._core.url, self.write_id, idempotent=self._given_id)
         committed = await self._core.log.commit(intent, head, seen, context, self._attempt)
-        await self._dataset._follow(committed.head, committed.entry)
+        await self._dataset._follow(committed.head)
 
     def _delta(self, appended: Sequence[Piece], updates: Sequence[Piece]) -> Delta:
         columns = self._columns
