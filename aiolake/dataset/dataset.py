@@ -323,8 +323,9 @@ class Dataset:
             )
 
     async def _follow(self, head: Head) -> None:
-        """Move to the branch's newest snapshot at a head."""
+        """Move to the branch's newest snapshot at a head, unless a newer one is known."""
         assert self._branch is not None
+        head = max(head, self._state.head, key=lambda known: known.n)
         entry = require_dataset(head, self.url)
         newest = await self._core.log.run(snapshot_of_branch(entry, self._branch))
         if newest.n == self.snapshot:
