@@ -93,7 +93,10 @@ class Context:
 
 @dataclass(frozen=True, slots=True)
 class Committed:
-    """A commit that happened: its entry, and the head as far as it was read."""
+    """A commit that happened: its entry, and the head at it.
+
+    Entries after it may have been read, but who goes on from the entry has not seen them.
+    """
 
     entry: Entry
     head: Head
@@ -117,13 +120,13 @@ def commit(
     if context.idempotent:
         done = yield from find_write(head, context.write_id)
         if done is not None and head.entry is not None and done.n >= head.entry.state.first:
-            return Committed(done, head)
+            return Committed(done, Head(done.n, done))
     mine = yield from _own_footprint(intent)
     fresh = seen
     while True:
         done = next((entry for entry in fresh if rules.is_ours(entry, context.write_id)), None)
         if done is not None:
-            return Committed(done, head)
+            return Committed(done, Head(done.n, done))
         try:
             yield from _check(mine, intent, head, fresh)
             entry = yield from _prepare(intent, head, context)

@@ -112,6 +112,16 @@ def _forgets_what_it_passed(known: Head) -> Steps[tuple[Head, tuple[Entry, ...]]
     return found, ()
 
 
+_commit = committing.commit
+
+
+def _goes_on_from_the_newest(*args: Any) -> Steps[committing.Committed]:
+    """As ``commit``, but its author is given the newest head with the commit."""
+    done = yield from _commit(*args)
+    newest, _ = yield from _read_forward(done.head)
+    return committing.Committed(done.entry, newest)
+
+
 def _same_ids(state: LogState, n_rows: int, n_columns: int) -> LogState:
     return state
 
@@ -255,6 +265,12 @@ MUTANTS = (
             _set(committing, "read_forward", _forgets_what_it_passed),
             _set(head, "read_forward", _forgets_what_it_passed),
         ),
+        theme="changes",
+    ),
+    Mutant(
+        "who goes on from a commit has seen what came before it: also what came after",
+        (LOST,),
+        _set(committing, "commit", _goes_on_from_the_newest),
         theme="changes",
     ),
     Mutant(

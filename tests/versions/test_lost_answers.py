@@ -104,7 +104,9 @@ def test_a_write_id_of_the_callers_is_committed_once() -> None:
     intent = Commit(on_branch="main", delta=Delta(appended=1), base=1)
     first = model.commit(intent, write_id="job-1").entry
     append(model)
-    assert model.commit(intent, write_id="job-1").entry == first
+    again = model.commit(intent, write_id="job-1")
+    assert again.entry == first
+    assert again.head == Head(first.n, first)
     assert model.head().n == 3
     model.commit(Close())
     model.commit(Create(dataset="second", schema=schema(1)))

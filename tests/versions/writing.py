@@ -255,28 +255,36 @@ def finished(
     done = yield from publish(world, change.op, intent, head, seen)
     if not switches.upload_first:
         yield from upload.send()
-    if done is None or done.entry is not done.head.entry:
+    if done is None:
         return None
     return Handle(handle.branch, done.head, done.entry)
 
 
-def writer(world: World, branch: str, n_changes: int, write_id: str | None = None) -> Steps[None]:
+def writer(world: World, branch: str, n_changes: int) -> Steps[None]:
     """Several transactions one after another on one handle."""
     handle = yield from opened(world, branch)
     for _ in range(n_changes):
-        usual = world.kinds or USUAL
-        kinds = tuple(world.rng.choice(usual) for _ in range(world.rng.choice((1, 1, 2))))
-        try:
-            after = yield from transaction(world, handle, kinds, write_id)
-        except NotFoundError as error:
-            must_be_gone(world, error, handle.snapshot.n, handle.dataset)
-            after = None
+        after = yield from changed(world, handle)
         handle = after or (yield from opened(world, branch))
 
 
+def changed(world: World, handle: Handle, write_id: str | None = None) -> Steps[Handle | None]:
+    """One transaction of some kinds of changes."""
+    usual = world.kinds or USUAL
+    kinds = tuple(world.rng.choice(usual) for _ in range(world.rng.choice((1, 1, 2))))
+    try:
+        return (yield from transaction(world, handle, kinds, write_id))
+    except NotFoundError as error:
+        must_be_gone(world, error, handle.snapshot.n, handle.dataset)
+        return None
+
+
 def given_job(world: World, branch: str) -> Steps[None]:
-    """One transaction with a write id of the caller's, which other actors use too."""
-    yield from writer(world, "main", 1, "job")
+    """A transaction with a write id that other actors use too, then one on the same handle."""
+    handle = yield from opened(world, "main")
+    after = yield from changed(world, handle, "job")
+    if after is not None:
+        yield from changed(world, after)
 
 
 def optimizer(world: World, branch: str) -> Steps[None]:
