@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
@@ -107,7 +107,7 @@ class Scan:
             self._planned_all = True
             self._changed.set()
 
-    async def slabs(self) -> AsyncIterator[Slab]:
+    async def slabs(self) -> AsyncGenerator[Slab, None]:
         """The slabs in order, each when its payloads have arrived."""
         while True:
             while not self._slabs:

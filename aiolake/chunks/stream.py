@@ -11,18 +11,23 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable, Coroutine
+from contextlib import aclosing
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from aiolake._aio import Tasks
 from aiolake.chunks.assemble import Decode
 from aiolake.chunks.read import SnapshotReader
 from aiolake.ranges import Ids
 
+if TYPE_CHECKING:
+    from aiolake.chunks.scan import Slab
+
 __all__ = ["Batch", "Batches", "Selection"]
 
 Batch = dict[str, Any]
+Producer = Callable[[], Coroutine[Any, Any, None]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +70,7 @@ class Batches:
     async def __aenter__(self) -> Self:
         await self._tasks.__aenter__()
         scan = self._selection.ascending and not self._reader.answers_now
-        self._start(self._scan() if scan else self._read_each(), "aiolake batches")
+        self._start(self._scan if scan else self._read_each, "aiolake batches")
         return self
 
     async def __aexit__(
@@ -88,7 +93,11 @@ class Batches:
             if self._ended:
                 raise StopAsyncIteration
             await self._change()
-        batch = await self._ready[0]
+        first = self._ready[0]
+        # Not "await first": a consumer who gives up waiting must find the batch here later.
+        if not first.done():
+            await asyncio.wait((first,))
+        batch = first.result()
         self._ready.popleft()
         self._changed.set()
         return batch
@@ -121,15 +130,19 @@ class Batches:
         from aiolake.chunks.scan import Scan
 
         scan = Scan(self._reader, self._selection, self._window, self._tasks)
-        self._start(scan.plan(), "aiolake scan")
-        async for slab in scan.slabs():
-            for start in range(0, slab.n, self._selection.batch_size):
-                while len(self._ready) >= self._n_ahead:
-                    await self._change()
-                stop = min(slab.n, start + self._selection.batch_size)
-                work = slab.batch(start, stop, self._selection.decode)
-                self._offer(self._tasks.start(work, name="aiolake batch"))
+        self._start(scan.plan, "aiolake scan")
+        async with aclosing(scan.slabs()) as slabs:
+            async for slab in slabs:
+                await self._offer_batches(slab)
         self._end()
+
+    async def _offer_batches(self, slab: Slab) -> None:
+        for start in range(0, slab.n, self._selection.batch_size):
+            while len(self._ready) >= self._n_ahead:
+                await self._change()
+            stop = min(slab.n, start + self._selection.batch_size)
+            work = slab.batch(start, stop, self._selection.decode)
+            self._offer(self._tasks.start(work, name="aiolake batch"))
 
     def _offer(self, task: asyncio.Task[Batch]) -> None:
         self._ready.append(task)
@@ -139,13 +152,13 @@ class Batches:
         self._ended = True
         self._changed.set()
 
-    def _start(self, work: Coroutine[Any, Any, None], name: str) -> None:
+    def _start(self, work: Producer, name: str) -> None:
         self._tasks.start(self._watched(work), name=name)
 
-    async def _watched(self, work: Coroutine[Any, Any, None]) -> None:
+    async def _watched(self, work: Producer) -> None:
         """Run a producer; its failure wakes the consumer, who raises it."""
         try:
-            await work
+            await work()
         except Exception as error:
             self._failure = error
             self._changed.set()
