@@ -82,9 +82,19 @@ def _as_array(selector: object) -> Any:
         raise InvalidInputError(f"a selection has one dimension, got shape {array.shape}")
     if not array.size:
         return np.empty(0, np.int64)
+    _refuse_huge(array)
     if array.dtype.kind not in "biu":
         raise InvalidInputError(f"rows are selected by integers or truth values, got {array.dtype}")
     return array if array.dtype == bool else array.astype(np.int64)
+
+
+def _refuse_huge(array: Any) -> None:
+    """Refuse whole numbers that int64 cannot hold: they would wrap around and name other rows."""
+    if array.dtype != np.uint64 and array.dtype != object:
+        return
+    for row in array.tolist():
+        if isinstance(row, int) and not -(1 << 63) <= row < 1 << 63:
+            raise OutOfRangeError(f"row {row} is out of range", row=row)
 
 
 def _masked(mask: Any, n: int) -> Ids:
