@@ -20,6 +20,7 @@ from aiolake.cli.common import DEFAULTS, Common
 from aiolake.cli.demo.crops import CropSource
 from aiolake.cli.demo.folder import check_pictures, find_files
 from aiolake.cli.demo.job import (
+    BATCH,
     Compared,
     Measured,
     compare,
@@ -150,7 +151,8 @@ async def _read(dataset: Dataset, ingested: Measured, output: Output) -> tuple[M
     per_row = ingested.nbytes / ingested.n_rows
     stored = await dataset.read(slice(None), columns=["label"])
     labels = np.bincount(stored["label"], minlength=len(_label_names(dataset)))
-    single, batches = await read_randomly(dataset, min(500, 4 * len(dataset)), 30, _SEED)
+    n_batches = max(1, min(30, len(dataset) // BATCH))
+    single, batches = await read_randomly(dataset, min(500, len(dataset)), n_batches, _SEED)
     with output.progress("a shuffled pass", len(dataset), "rows") as progress:
         shuffled = await stream_shuffled(dataset, labels, _SEED, progress)
     for step in (single, batches, shuffled):

@@ -16,7 +16,7 @@ from aiolake.dataset.dataset import Dataset
 from aiolake.dataset.open import open_dataset
 from aiolake.errors import CorruptDataError
 
-__all__ = ["Compared", "Measured", "compare", "ingest", "read_randomly", "stream_shuffled"]
+__all__ = ["BATCH", "Compared", "Measured", "compare", "ingest", "read_randomly", "stream_shuffled"]
 
 BATCH = 64
 _BLOCK = 256

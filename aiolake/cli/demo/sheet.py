@@ -27,7 +27,7 @@ _FAINT = (152, 154, 158)
 
 def write_sheet(path: Path, title: str, pictures: Sequence[tuple[bytes, str]]) -> None:
     """Write a contact sheet of encoded pictures and their labels as PNG."""
-    contact_sheet(title, pictures).save(path, "PNG", optimize=True)
+    contact_sheet(title, pictures).save(path, "PNG", compress_level=4)
 
 
 def contact_sheet(title: str, pictures: Sequence[tuple[bytes, str]]) -> Picture:
