@@ -3,19 +3,36 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 
 import aiolake
-from aiolake import ColumnType, Dataset, Transaction
+from aiolake import ColumnType, Dataset, Options, Transaction
 from tests.format.reader import open_dataset
 from tests.format.samples import TYPES, canonical, value_of
 
 Row = dict[str, Any]
+ROOMY = Options(durability="os")
+TIGHT = Options(durability="os", chunk_bytes=2000, small_bytes=1500)
+
+
+@contextmanager
+def tight_limits() -> Iterator[None]:
+    """Everything that has a limit meets it: parts, manifests, lists and blobs of a few bytes."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("aiolake.chunks.pack.MAX_PART_BYTES", 700)
+        patch.setattr("aiolake.chunks.write._INLINE_NBYTES", 200)
+        patch.setattr("aiolake.versions.commit.FOLD_BYTES", 6000)
+        for name in ("DESCRIPTION_BYTES", "REFS_BYTES", "RUNS_BYTES", "EFFECTS_BYTES"):
+            patch.setattr(f"aiolake.versions.blobs.{name}", 40)
+        yield
 
 
 @dataclass
@@ -43,6 +60,7 @@ class History:
         self.models: dict[int, Model] = {}
         self.branches: dict[str, int] = {}
         self.tags: dict[str, int] = {}
+        self.gone: set[int] = set()
         self.keep()
 
     def keep(self) -> None:
@@ -131,6 +149,19 @@ class History:
         await self.ds.restore(n)
         self.model = self.models[n].copy()
         self.keep()
+
+    async def optimize(self) -> None:
+        """Rewrite all pieces; the values stay."""
+        if await aiolake.optimize(self.ds) is not None:
+            self.keep()
+
+    async def forget(self) -> None:
+        """Expire what no name holds, and collect it."""
+        below = await aiolake.expire(self.ds, below=self.ds.snapshot)
+        await aiolake.gc(self.ds, grace=timedelta(0))
+        held = {*self.branches.values(), *self.tags.values()}
+        self.gone = {n for n in self.models if n < below and n not in held}
+        self.models = {n: model for n, model in self.models.items() if n not in self.gone}
 
     async def name(self) -> None:
         """A tag and a branch at some snapshot there was."""
