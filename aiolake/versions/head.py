@@ -228,11 +228,25 @@ def snapshot_at(head: Entry, time: datetime, branch: str) -> Steps[Entry]:
                 high = middle
             else:
                 low, found = middle, entry
-    refs = yield from refs_with(found, branch=branch)
+    refs = yield from _refs_then(head, found, branch)
     n = refs.branches.get(branch)
     if n is None:
         raise NotFoundError(f"there was no branch {branch!r} at {text}", branch=branch)
     return (yield from snapshot_of(head, n))
+
+
+def _refs_then(head: Entry, found: Entry, branch: str) -> Steps[Refs]:
+    """The table of names an entry has; that of an expired one may have been collected."""
+    try:
+        return (yield from refs_with(found, branch=branch))
+    except NotFoundError as error:
+        if found.n >= head.state.expire_below:
+            raise
+        raise SnapshotExpiredError(
+            f"what the branches named at {found.time} was expired; the oldest entry that may be "
+            f"opened is {head.state.expire_below}",
+            snapshot=found.n,
+        ) from error
 
 
 def snapshot_numbers(entries: Sequence[Entry]) -> tuple[int, ...]:
