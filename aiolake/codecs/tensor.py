@@ -17,6 +17,8 @@ from aiolake.types import Compression
 
 __all__ = ["TensorCodec"]
 
+MAX_SIZE = 1 << 32
+
 
 @dataclass(frozen=True, slots=True)
 class TensorCodec:
@@ -44,6 +46,10 @@ class TensorCodec:
             raise InvalidInputError(
                 f"expected {self.dtype.name} of shape {_shown(self.shape)}, got shape "
                 f"{_shown(array.shape)}"
+            )
+        if max(array.shape, default=0) >= MAX_SIZE:
+            raise InvalidInputError(
+                f"a dimension of a ragged sample is below 2**32, got shape {_shown(array.shape)}"
             )
         payload = bytes_of(array)
         if self.compression == "zstd":

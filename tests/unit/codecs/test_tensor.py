@@ -109,3 +109,9 @@ def test_bytes_that_do_not_make_the_shape_are_refused(
 def test_a_batch_of_ragged_samples_is_a_list_even_if_they_are_alike() -> None:
     a = np.zeros(2)
     assert collate_entries((a, None, a)) == [a, None, a]
+
+
+def test_a_dimension_that_a_manifest_cannot_hold_is_refused() -> None:
+    huge = np.empty((1 << 32, 0), np.int8)
+    with pytest.raises(InvalidInputError, match="below 2"):
+        entry(Tensor("int8", (None, None))).encode(huge)
