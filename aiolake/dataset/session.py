@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import weakref
 from collections.abc import Callable, Coroutine
+from contextlib import AsyncExitStack
 from types import TracebackType
 from typing import Any, Self
 
@@ -56,6 +58,7 @@ class Session:
         self._pool = WorkPool(self.options.decode_threads)
         self._guard = Guard("session")
         self._background: Tasks | None = None
+        self._stores: weakref.WeakSet[ScheduledStore] = weakref.WeakSet()
         keep_in_child(self)
 
     @property
@@ -69,8 +72,10 @@ class Session:
 
     def _open_store(self, address: Address, creds: Any, options: Options) -> ScheduledStore:
         self._guard.check()
-        store = self._store_factory(address, creds=creds, options=options)
-        return ScheduledStore(store, self._scheduler)
+        inner = self._store_factory(address, creds=creds, options=options)
+        store = ScheduledStore(inner, self._scheduler)
+        self._stores.add(store)
+        return store
 
     async def _start(self) -> None:
         self._guard.check()
@@ -98,11 +103,12 @@ class Session:
             return
         self._guard.check()
         self._guard.close()
-        try:
+        async with AsyncExitStack() as closing:
+            closing.push_async_callback(self._pool.aclose)
+            for store in list(self._stores):
+                closing.push_async_callback(store.aclose)
             if self._background is not None:
-                await self._background.aclose()
-        finally:
-            await self._pool.aclose()
+                closing.push_async_callback(self._background.aclose)
 
     async def __aenter__(self) -> Self:
         await self._start()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 
@@ -163,7 +163,7 @@ class View:
             ascending=self._rows.ascending,
         )
         window = max(1, self._core.session.options.max_inflight_bytes // 4)
-        return ExplainedBatches(self._core, self._state, selection, window)
+        return ExplainedBatches(self._core, self._guard, self._state, selection, window)
 
     def _ids(self, start: int, stop: int) -> Ids:
         return self._rows.take(np.arange(start, stop, dtype=np.int64))
@@ -174,14 +174,22 @@ class View:
 
 
 class ExplainedBatches(Batches):
-    """``Batches`` that says why an object is missing."""
+    """``Batches`` of a handle: refused where the handle is, and says why an object is missing."""
 
-    def __init__(self, core: Core, state: State, selection: Selection, window: int) -> None:
+    def __init__(
+        self, core: Core, guard: Guard, state: State, selection: Selection, window: int
+    ) -> None:
         super().__init__(state.reader, selection, window)
         self._core = core
+        self._guard = guard
         self._n = state.entry.n
 
+    async def __aenter__(self) -> Self:
+        self._guard.check()
+        return await super().__aenter__()
+
     async def __anext__(self) -> dict[str, Any]:
+        self._guard.check()
         try:
             return await super().__anext__()
         except NotFoundError as error:
