@@ -1,0 +1,13 @@
+"""aiolake without syncing, which is what the other peers do."""
+
+from __future__ import annotations
+
+import aiolake
+from benchmarks.peers.ours import AiolakePeer
+
+__all__ = ["make"]
+
+
+def make() -> AiolakePeer:
+    """Leaves syncing to the operating system."""
+    return AiolakePeer(aiolake.Options(durability="os"))
