@@ -7,10 +7,10 @@ import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import asdict
-from datetime import timedelta
 
 from aiolake.cli.address import opened
 from aiolake.cli.common import DEFAULTS, Common
+from aiolake.cli.duration import parse_duration
 from aiolake.cli.exits import Exit
 from aiolake.cli.output import Output, Progress, is_terminal
 from aiolake.cli.show import count, printable, size
@@ -77,7 +77,7 @@ async def gc(
     address: str,
     /,
     *,
-    grace: timedelta = maintain.DEFAULT_GRACE,
+    grace: str = "1d",
     yes: bool = False,
     dry_run: bool = False,
     common: Common = DEFAULTS,
@@ -91,18 +91,17 @@ async def gc(
         dry_run: Only say what would be removed.
         common: Options of every command.
     """
-    if grace < timedelta(0):
-        raise InvalidInputError("--grace must not be negative")
+    young = parse_duration(grace)
     output = Output(as_json=common.json)
     async with opened(address) as dataset:
-        planned = await maintain.gc(dataset, grace=grace, dry_run=True)
+        planned = await maintain.gc(dataset, grace=young, dry_run=True)
         _print_plan(output, planned)
         if dry_run:
             output.document(_collected_json(planned))
             return Exit.OK
         if not yes:
             await _ask(f"Remove them, and what killed writers left, from {printable(dataset.url)}?")
-        collected = await maintain.gc(dataset, grace=grace)
+        collected = await maintain.gc(dataset, grace=young)
     output.document(_collected_json(collected))
     output.line(f"Removed {_removed(collected)}.")
     return Exit.OK

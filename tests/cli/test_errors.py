@@ -84,7 +84,7 @@ def test_rows_that_are_none(cli: Cli, pets: Path, rows: str) -> None:
 
 def test_bad_values_of_options(cli: Cli, pets: Path) -> None:
     refused(cli("log", pets, "--limit", 0), "--limit is at least 1")
-    refused(cli("gc", pets, "--grace=-1h"), "--grace must not be negative")
+    refused(cli("gc", pets, "--grace=-1h"), "'-1h' is no duration")
 
 
 @pytest.mark.parametrize(
