@@ -89,8 +89,10 @@ def _entries(
     return out
 
 
-def joined(parted: Parted, payloads: Sequence[Buffer]) -> bytearray:
-    """A huge payload from its parts."""
+def joined(parted: Parted, payloads: Sequence[Buffer]) -> Buffer:
+    """A huge payload from its parts, or as it was read whole in place of the first."""
+    if len(payloads[parted.first]) == parted.length:
+        return payloads[parted.first]
     out = bytearray(parted.length)
     at = 0
     for unit in range(parted.first, parted.last):

@@ -56,8 +56,10 @@ class Fetcher:
             return None
         return data if len(data) == length and crc32c(data) == crc else None
 
-    async def unit(self, key: str, start: int, length: int, crc: int) -> Buffer:
-        """A verified range.
+    async def unit(
+        self, key: str, start: int, length: int, crc: int, *, keep: bool = True
+    ) -> Buffer:
+        """A verified range; ``keep`` lets it stay in the cache.
 
         Raises:
             NotFoundError: There is no such object.
@@ -66,7 +68,7 @@ class Fetcher:
         data = self.unit_now(key, start, length, crc) if length else b""
         if data is None:
             data = await self._read(key, start, start + length, ((start, length, crc),))
-            if not self._immediate:
+            if keep and not self._immediate:
                 self.cache.put((self._url, key, start), data, length)
         return data
 

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Final
 
+import msgspec
 import numpy as np
 
 from aiolake._aio import WorkPool, map_concurrently
 from aiolake.chunks.assemble import Decode, batch_of, fixed_rows, value_of
 from aiolake.chunks.column import ColumnIndex, Located, One
 from aiolake.chunks.fetch import Fetcher
+from aiolake.chunks.parts import read_parts, without_parts
 from aiolake.codecs import EntryCodec, FixedCodec, codec_of
 from aiolake.errors import InvalidInputError
 from aiolake.format.entry import Snapshot
@@ -28,8 +29,7 @@ _INLINE_BYTES = 64 << 10
 _INLINE_BATCH_BYTES = 4 << 20
 
 
-@dataclass(frozen=True, slots=True)
-class ColumnReader:
+class ColumnReader(msgspec.Struct, frozen=True):
     """One column of a snapshot: where its rows are, and what they mean."""
 
     column: Column
@@ -73,14 +73,26 @@ class ColumnReader:
         Cost: at most one GET for each row and manifest block that is not in memory.
         """
         located = await self.index.locate(ids)
-        payloads = await self.fetcher.units(located.units, keep=keep)
+        payloads = await self._payloads(located, keep=keep)
         return await self.assemble(located, payloads, decode)
 
     async def value(self, id: Ids, decode: Decode) -> Any:
         """The value of one row (``id`` is an array of one), as a row of it is read."""
         located = await self.index.locate(id)
-        payloads = await self.fetcher.units(located.units, keep=True)
+        payloads = await self._payloads(located, keep=True)
         return await self.pool.run(self._first, located, payloads, decode)
+
+    async def _payloads(self, located: Located, *, keep: bool) -> list[Buffer]:
+        """Of each unit; one in parts comes whole in place of its first."""
+        if not located.parted:
+            return await self.fetcher.units(located.units, keep=keep)
+        parted = located.parted.values()
+        payloads = await self.fetcher.units(without_parts(located.units, parted), keep=keep)
+        for each in parted:
+            payloads[each.first] = await read_parts(
+                self.fetcher, located.units, each, 0, each.length, keep=keep
+            )
+        return payloads
 
     def _first(self, located: Located, payloads: Sequence[Buffer], decode: Decode) -> Any:
         if isinstance(self.codec, FixedCodec):
@@ -111,34 +123,8 @@ class ColumnReader:
             payloads = await self.fetcher.units(located.units, keep=True)
             value = batch_of(self.codec, located, payloads, Decode.RAW)[0]
             return b"" if value is None else bytes(value[start:stop])
-        return await self._read_parts(located, start, parted.length if stop is None else stop)
-
-    async def _read_parts(self, located: Located, start: int, stop: int) -> bytes:
-        units, parted = located.units, located.parted[0]
-        out = bytearray(max(0, min(stop, parted.length) - start))
-        wanted: list[tuple[int, int]] = []
-        at = 0
-        for unit in range(parted.first, parted.last):
-            length = int(units.length[unit])
-            if at < stop and start < at + length:
-                wanted.append((unit, at))
-            at += length
-
-        async def take(item: tuple[int, int]) -> None:
-            unit, at = item
-            data = memoryview(
-                await self.fetcher.unit(
-                    units.keys[int(units.key[unit])],
-                    int(units.start[unit]),
-                    int(units.length[unit]),
-                    int(units.crc[unit]),
-                )
-            )
-            low, high = max(start, at), min(stop, at + len(data))
-            out[low - start : high - start] = data[low - at : high - at]
-
-        await map_concurrently(take, wanted, limit=8)
-        return bytes(out)
+        end = parted.length if stop is None else stop
+        return await read_parts(self.fetcher, located.units, parted, start, end, keep=True)
 
 
 def _compressed(column: Column) -> bool:

@@ -1,0 +1,79 @@
+"""Resident memory stays within the byte budget, whatever the size of the dataset or sample."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.architecture.source import ROOT
+from tests.scale import pick
+
+MIB = 1 << 20
+SLACK = 64 * MIB
+BUDGET = pick(16, 64) * MIB
+HUGE = pick(100, 300) * 1_000_000
+
+pytestmark = [pytest.mark.soak, pytest.mark.timeout(pick(120, 900))]
+
+
+def grown(job: str, url: Path, nbytes: int, cache: int = 0) -> int:
+    """By how many bytes a process grew at most while it did a job."""
+    command = [sys.executable, "-m", "tests.memory.jobs", job, str(url)]
+    done = subprocess.run(
+        [*command, str(nbytes), str(BUDGET), str(cache)],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(p for p in (*_first(), str(ROOT)) if p)},
+        cwd=url.parent,
+    )
+    assert done.returncode == 0, done.stderr
+    return int(done.stdout)
+
+
+def _first() -> tuple[str, ...]:
+    return (os.environ.get("PYTHONPATH", ""),)
+
+
+@pytest.fixture(scope="module")
+def dataset(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, int]:
+    """A dataset ten times the budget, and how much the process that ingested it grew."""
+    url = tmp_path_factory.mktemp("memory") / "ds"
+    return url, grown("ingest", url, 10 * BUDGET)
+
+
+def test_ingest(dataset: tuple[Path, int]) -> None:
+    assert dataset[1] <= BUDGET + SLACK
+
+
+@pytest.mark.parametrize("cache", [0, BUDGET])
+def test_scan(cache: int, dataset: tuple[Path, int]) -> None:
+    assert grown("scan", dataset[0], 10 * BUDGET, cache) <= BUDGET + SLACK
+
+
+def test_shuffled_pass(dataset: tuple[Path, int]) -> None:
+    assert grown("shuffled", dataset[0], 10 * BUDGET) <= BUDGET + SLACK
+
+
+@pytest.fixture(scope="module")
+def huge(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, int]:
+    """A dataset of one huge sample, and how much its writer grew beside the sample."""
+    url = tmp_path_factory.mktemp("memory") / "huge"
+    return url, grown("write_huge", url, HUGE)
+
+
+def test_a_huge_sample_is_written_without_a_copy(huge: tuple[Path, int]) -> None:
+    assert huge[1] <= BUDGET + SLACK
+
+
+def test_a_huge_sample_is_read_once(huge: tuple[Path, int]) -> None:
+    """What it grew is the sample itself, once, and the budget."""
+    assert grown("read_huge", huge[0], HUGE) <= HUGE + BUDGET + SLACK
+
+
+def test_a_part_of_a_huge_sample_costs_the_part(huge: tuple[Path, int]) -> None:
+    assert grown("read_huge_in_part", huge[0], HUGE) <= BUDGET + SLACK
