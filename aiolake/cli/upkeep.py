@@ -65,12 +65,16 @@ def _print_verified(output: Output, verified: Verified) -> None:
         f"{count(verified.n_snapshots, 'snapshot')}, {count(verified.n_objects, 'object')}, "
         f"{size(verified.nbytes)} of samples"
     )
-    for problem in verified.problems:
-        output.line(printable(problem.message))
+    # A missing object is a problem of each piece that needs it.
+    messages = list(dict.fromkeys(printable(problem.message) for problem in verified.problems))
+    for message in messages[:_SHOWN]:
+        output.line(message)
+    if len(messages) > _SHOWN:
+        output.line(f"and {len(messages) - _SHOWN:,} more (--json lists all)")
     if verified.ok:
         output.line(f"Sound: {seen}.")
     else:
-        output.line(f"Damaged: {count(len(verified.problems), 'problem')} in {seen}.")
+        output.line(f"Damaged: {count(len(messages), 'problem')} in {seen}.")
 
 
 async def gc(

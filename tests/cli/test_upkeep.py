@@ -79,6 +79,31 @@ def test_verify_names_what_is_damaged(cli: Cli, pets: Path, tmp_path: Path) -> N
     assert problem["key"] == chunk.relative_to(root).as_posix()
 
 
+def test_verify_says_once_what_is_missing(cli: Cli, pets: Path, tmp_path: Path) -> None:
+    root = copy_of(pets, tmp_path)
+    for chunk in objects(root):
+        chunk.unlink()
+    out = cli("verify", root).out
+    assert "Damaged: 2 problems in" in out
+    assert len(out.splitlines()) == 3
+
+
+def test_verify_does_not_flood_a_screen(cli: Cli, tmp_path: Path) -> None:
+    root = tmp_path / "many"
+
+    async def build() -> None:
+        async with aiolake.create_dataset(root, {"x": Bytes()}) as ds, ds.transaction() as tx:
+            await tx.append({"x": bytes([i])} for i in range(100))
+
+    asyncio.run(build())
+    chunk = a_chunk(root)
+    chunk.chmod(0o644)
+    chunk.write_bytes(b"\xff" * 100)
+    out = cli("verify", root).out
+    assert "and 80 more (--json lists all)" in out
+    assert len(out.splitlines()) == 22
+
+
 def test_gc_only_says_what_it_would_do(cli: Cli, littered: Path) -> None:
     before = objects(littered)
     planned = cli.ok("gc", littered, "--dry-run", "--grace", "0s", "--json").document
