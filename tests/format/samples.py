@@ -22,7 +22,7 @@ TYPES: dict[str, ColumnType] = {
     "tiny": Tensor("float8_e4m3fn"),
     "phase": Tensor("complex64"),
     "hollow": Tensor("int8", (0, 2)),
-    "wide": Tensor("float64", (600,)),
+    "wide": Tensor("float64", (800,)),
     "boxes": Tensor("uint16", (None, 4)),
     "sound": Tensor("int16", (None,), "zstd"),
     "nibble": Tensor("uint4", (None,)),
@@ -58,7 +58,7 @@ def _present(type: ColumnType, rng: random.Random) -> Any:
         case Image():
             return _picture(rng)
         case Bytes():
-            return rng.randbytes(rng.choice([0, 1, 10, 1500]))
+            return rng.randbytes(rng.choice([0, 1, 10, 900, 7000]))
 
 
 def _array(dtype: str, shape: tuple[int, ...], rng: random.Random) -> Any:

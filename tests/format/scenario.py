@@ -20,14 +20,15 @@ from tests.format.samples import TYPES, canonical, value_of
 
 Row = dict[str, Any]
 ROOMY = Options(durability="os")
-TIGHT = Options(durability="os", chunk_bytes=2000, small_bytes=1500)
+TIGHT = Options(durability="os", chunk_bytes=8000, small_bytes=4000)
 
 
 @contextmanager
 def tight_limits() -> Iterator[None]:
     """Everything that has a limit meets it: parts, manifests, lists and blobs of a few bytes."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("aiolake.chunks.pack.MAX_PART_BYTES", 700)
+        # More than a page of several rows takes here: those are never in parts.
+        patch.setattr("aiolake.chunks.pack.MAX_PART_BYTES", 6000)
         patch.setattr("aiolake.chunks.write._INLINE_NBYTES", 200)
         patch.setattr("aiolake.versions.commit.FOLD_BYTES", 6000)
         for name in ("DESCRIPTION_BYTES", "REFS_BYTES", "RUNS_BYTES", "EFFECTS_BYTES"):
