@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from typing import TypeAlias
 
+import msgspec
 import numpy as np
 import numpy.typing as npt
 
@@ -14,8 +14,7 @@ __all__ = ["EMPTY", "ByteRange", "Ids", "Runs"]
 Ids: TypeAlias = npt.NDArray[np.int64]
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class ByteRange:
+class ByteRange(msgspec.Struct, frozen=True, order=True):
     """The bytes ``[start, stop)`` of one object; ``stop`` is exclusive, both are >= 0."""
 
     start: int

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
+import msgspec
 import numpy as np
 import numpy.typing as npt
 
@@ -34,8 +34,7 @@ __all__ = ["ColumnIndex", "Located", "One", "Parted"]
 _WHOLE_LIST_BYTES = 64 << 10
 
 
-@dataclass(frozen=True, slots=True)
-class Parted:
+class Parted(msgspec.Struct, frozen=True):
     """A huge payload: units ``[first, last)`` follow each other; ``length`` bytes in all.
 
     ``bitmap`` says whether, as a page, it ends in a validity bitmap.
@@ -47,8 +46,7 @@ class Parted:
     bitmap: bool
 
 
-@dataclass(slots=True, eq=False)
-class One:
+class One(msgspec.Struct, eq=False):
     """Where one row is: a constant, a null, or a range of an object.
 
     Attributes:
@@ -76,8 +74,7 @@ class One:
     bitmap: bool = False
 
 
-@dataclass(slots=True, eq=False)
-class Located:
+class Located(msgspec.Struct, eq=False):
     """Where some rows of a column are.
 
     Attributes:
@@ -101,8 +98,8 @@ class Located:
     bitmap: npt.NDArray[np.bool_]
     null: npt.NDArray[np.bool_]
     shape: npt.NDArray[Any]
-    constants: list[tuple[Ids, Constant]] = field(default_factory=list)
-    parted: dict[int, Parted] = field(default_factory=dict)
+    constants: list[tuple[Ids, Constant]] = msgspec.field(default_factory=list)
+    parted: dict[int, Parted] = msgspec.field(default_factory=dict)
 
 
 class _PieceState:

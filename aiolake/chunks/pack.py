@@ -8,8 +8,8 @@ every chunk's place are known, is the manifest written.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
 
+import msgspec
 import numpy as np
 
 from aiolake.codecs import Encoded, FixedCodec, FixedRows
@@ -41,8 +41,7 @@ _PACKED_PAGE_BYTES = 128 << 10
 _MAX_PAGE_ROWS = 4096
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(msgspec.Struct, frozen=True):
     """Where a taken chunk ended up: its object, and the offset of its first byte in it."""
 
     base: int
@@ -50,17 +49,16 @@ class Place:
     shift: int = 0
 
 
-@dataclass(slots=True)
-class Table:
+class Table(msgspec.Struct):
     """The entries of a piece, growing; chunks are numbered in the order they are taken."""
 
-    chunk: list[int] = field(default_factory=list)
-    offset: list[int] = field(default_factory=list)
-    length: list[int] = field(default_factory=list)
-    crc: list[int] = field(default_factory=list)
-    null: list[bool] = field(default_factory=list)
-    shape: list[tuple[int, ...]] = field(default_factory=list)
-    parts: list[tuple[int, int, int, int]] = field(default_factory=list)
+    chunk: list[int] = msgspec.field(default_factory=list)
+    offset: list[int] = msgspec.field(default_factory=list)
+    length: list[int] = msgspec.field(default_factory=list)
+    crc: list[int] = msgspec.field(default_factory=list)
+    null: list[bool] = msgspec.field(default_factory=list)
+    shape: list[tuple[int, ...]] = msgspec.field(default_factory=list)
+    parts: list[tuple[int, int, int, int]] = msgspec.field(default_factory=list)
 
     def __len__(self) -> int:
         return len(self.chunk)

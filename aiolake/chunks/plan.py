@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+import msgspec
 import numpy as np
 
 from aiolake.ranges import Ids
@@ -12,8 +11,7 @@ from aiolake.stores.base import CostModel
 __all__ = ["Fetch", "Units", "coalesce", "continues"]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Units:
+class Units(msgspec.Struct, frozen=True, eq=False):
     """Samples or pages to read, as columns of the same length.
 
     Attributes:
@@ -39,8 +37,7 @@ class Units:
         return int(self.length.sum())
 
 
-@dataclass(frozen=True, slots=True)
-class Fetch:
+class Fetch(msgspec.Struct, frozen=True):
     """One ranged read that serves some units (by index), which lie in it in order."""
 
     key: str

@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import AsyncGenerator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 import numpy as np
 
 from aiolake._aio import Tasks, map_concurrently
@@ -27,18 +28,16 @@ _SLAB_ROWS = 4096
 _SLAB_BYTES = 8 << 20
 
 
-@dataclass(slots=True, eq=False)
-class _Part:
+class _Part(msgspec.Struct, eq=False):
     """One column of one slab: where its rows are, and their payloads as they arrive."""
 
     reader: ColumnReader
     located: Located
     payloads: list[Buffer]
-    reads: list[_Read] = field(default_factory=list)
+    reads: list[_Read] = msgspec.field(default_factory=list)
 
 
-@dataclass(slots=True, eq=False)
-class _Read:
+class _Read(msgspec.Struct, eq=False):
     """One request, growing until it is started; several slabs may share it."""
 
     key: str
@@ -48,8 +47,7 @@ class _Read:
     task: asyncio.Task[None] | None = None
 
 
-@dataclass(slots=True, eq=False)
-class Slab:
+class Slab(msgspec.Struct, eq=False):
     """Some batches' rows, planned together."""
 
     n: int
@@ -281,7 +279,8 @@ def cut(located: Located, start: int, stop: int) -> tuple[Located, int, int]:
             for rows, value in located.constants
         ],
         parted={
-            row: replace(p, first=p.first - first, last=p.last - first) for row, p in parted.items()
+            row: msgspec.structs.replace(p, first=p.first - first, last=p.last - first)
+            for row, p in parted.items()
         },
     )
     return rows_cut, first, last

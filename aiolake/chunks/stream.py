@@ -12,9 +12,10 @@ import asyncio
 from collections import deque
 from collections.abc import Callable, Coroutine
 from contextlib import aclosing
-from dataclasses import dataclass
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
+
+import msgspec
 
 from aiolake._aio import Tasks
 from aiolake.chunks.assemble import Decode
@@ -30,8 +31,7 @@ Batch = dict[str, Any]
 Producer = Callable[[], Coroutine[Any, Any, None]]
 
 
-@dataclass(frozen=True, slots=True)
-class Selection:
+class Selection(msgspec.Struct, frozen=True):
     """What is streamed.
 
     Attributes:

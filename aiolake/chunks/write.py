@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
+
+import msgspec
 
 from aiolake import keys
 from aiolake._aio import Tasks, WorkPool
@@ -24,8 +25,7 @@ _LITTLE_ROWS = 16
 _LITTLE_NBYTES = 256 << 10
 
 
-@dataclass(frozen=True, slots=True)
-class Target:
+class Target(msgspec.Struct, frozen=True):
     """A column to write: id (provisional below 0), name and type."""
 
     id: int

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from types import TracebackType
 from typing import Any, Self
+
+import msgspec
 
 from aiolake import keys
 from aiolake._aio import Guard
@@ -329,7 +331,7 @@ class Dataset:
         entry = require_dataset(head, self.url)
         newest = await self._core.log.run(snapshot_of_branch(entry, self._branch))
         if newest.n == self.snapshot:
-            self._set_state(replace(self._state, head=head))
+            self._set_state(msgspec.structs.replace(self._state, head=head))
         else:
             self._set_state(await load_state(self._core, head, newest))
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
+
+import msgspec
 
 from aiolake.chunks.fetch import Fetcher
 from aiolake.chunks.read import SnapshotReader
@@ -22,8 +23,7 @@ from aiolake.versions.steps import Steps
 __all__ = ["Core", "State", "load_state"]
 
 
-@dataclass(frozen=True, slots=True)
-class Core:
+class Core(msgspec.Struct, frozen=True):
     """What the handles of one dataset share: its address, store, log and reader of objects."""
 
     url: str
@@ -58,8 +58,7 @@ class Core:
         return rules.is_held(snapshot, head.state, await self.log.run(load_refs(head)))
 
 
-@dataclass(frozen=True, slots=True)
-class State:
+class State(msgspec.Struct, frozen=True):
     """A snapshot with its parts at hand.
 
     Attributes:

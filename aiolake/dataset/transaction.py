@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
+import msgspec
 import numpy as np
 
 from aiolake import keys
@@ -31,14 +31,13 @@ if TYPE_CHECKING:
 __all__ = ["Transaction"]
 
 
-@dataclass(slots=True)
-class _Columns:
+class _Columns(msgspec.Struct):
     """The columns as the transaction has changed them so far; ids below 0 are provisional."""
 
     targets: dict[str, Target]
-    added: dict[int, NewColumn] = field(default_factory=dict)
-    renamed: dict[int, str] = field(default_factory=dict)
-    dropped: list[int] = field(default_factory=list)
+    added: dict[int, NewColumn] = msgspec.field(default_factory=dict)
+    renamed: dict[int, str] = msgspec.field(default_factory=dict)
+    dropped: list[int] = msgspec.field(default_factory=list)
 
     def find(self, name: str) -> Target:
         target = self.targets.get(name)

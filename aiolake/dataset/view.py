@@ -34,6 +34,7 @@ class View:
         self._rows = rows
         self._schema = schema
         self._names = schema.names
+        self._last_checked: tuple[str, ...] = ()
 
     @property
     def schema(self) -> Schema:
@@ -100,7 +101,7 @@ class View:
         Cost: at most one GET per sample, plus the manifest blocks touched first.
         """
         self._guard.check()
-        names = self._names if columns is None else self._schema.select(columns).names
+        names = self._names if columns is None else self._checked(columns)
         how = Decode.FULL if decode else Decode.RAW
         try:
             one = one_position(rows, len(self._rows))
@@ -164,6 +165,15 @@ class View:
         )
         window = max(1, self._core.session.options.max_inflight_bytes // 4)
         return ExplainedBatches(self._core, self._guard, self._state, selection, window)
+
+    def _checked(self, columns: Iterable[str]) -> tuple[str, ...]:
+        """Names of columns; those checked last, as a loop of reads gives them, are known good."""
+        if isinstance(columns, str):
+            return self._schema.select(columns).names
+        names = tuple(columns)
+        if names != self._last_checked or not names:
+            self._last_checked = self._schema.select(names).names
+        return names
 
     def _ids(self, start: int, stop: int) -> Ids:
         return self._rows.take(np.arange(start, stop, dtype=np.int64))

@@ -24,10 +24,11 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from functools import cached_property
 from itertools import accumulate
 from typing import Any, TypeAlias
 
+import msgspec
 import numpy as np
 import numpy.typing as npt
 
@@ -62,8 +63,7 @@ _COMPRESS_FROM = 512
 Array: TypeAlias = npt.NDArray[Any]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Parts:
+class Parts(msgspec.Struct, frozen=True, eq=False):
     """The parts of huge payloads, as columns."""
 
     chunk: Array
@@ -72,8 +72,7 @@ class Parts:
     crc: Array
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Block:
+class Block(msgspec.Struct, frozen=True, eq=False, dict=True):
     """The decoded columns of a block of ``n`` entries.
 
     Attributes:
@@ -95,7 +94,6 @@ class Block:
     shape: Array
     null: Array | None = None
     parts: Parts | None = None
-    _keys: list[tuple[str, ...]] = field(default_factory=list, init=False)
 
     def __len__(self) -> int:
         return len(self.chunk)
@@ -108,9 +106,11 @@ class Block:
 
     def chunk_keys(self) -> tuple[str, ...]:
         """The keys of the chunk objects."""
-        if not self._keys:
-            self._keys.append(tuple(object_key(CHUNKS, base, id) for base, id in self.chunks))
-        return self._keys[0]
+        return self._chunk_keys
+
+    @cached_property
+    def _chunk_keys(self) -> tuple[str, ...]:
+        return tuple(object_key(CHUNKS, base, id) for base, id in self.chunks)
 
     def parts_of(self, i: int) -> range:
         """Which parts make entry ``i``: consecutive ones whose lengths add up to its own."""
@@ -269,8 +269,7 @@ def check_fits(block: Block, n: int, ndim: int, where: str) -> Block:
     return block
 
 
-@dataclass(frozen=True, slots=True)
-class Blocks:
+class Blocks(msgspec.Struct, frozen=True):
     """The index of a manifest object: the byte range and crc32c of each block."""
 
     starts: tuple[int, ...]

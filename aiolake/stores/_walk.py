@@ -6,8 +6,9 @@ import errno
 import os
 from collections.abc import Generator
 from contextlib import suppress
-from dataclasses import dataclass
 from itertools import islice
+
+import msgspec
 
 from aiolake.stores._tree import TEMPORARIES, Tree
 from aiolake.stores.base import ListPage, ObjectMeta
@@ -17,8 +18,7 @@ __all__ = ["Wanted", "list_page"]
 _NOTHING_THERE = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENAMETOOLONG})
 
 
-@dataclass(frozen=True, slots=True)
-class Wanted:
+class Wanted(msgspec.Struct, frozen=True):
     """The keys a page asks for: those that begin with ``prefix`` and come after ``after``."""
 
     prefix: str

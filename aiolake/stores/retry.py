@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+
+import msgspec
 
 from aiolake.errors import StoreError, ThrottledError, TransientStoreError
 
 __all__ = ["RetryBudget", "RetryPolicy", "decide"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RetryPolicy:
+class RetryPolicy(msgspec.Struct, frozen=True, kw_only=True):
     """Exponential backoff with full jitter.
 
     Attributes:
@@ -52,8 +52,7 @@ def _asked_for(error: StoreError) -> float:
     return float(asked) if isinstance(asked, int | float) else 0.0
 
 
-@dataclass(slots=True)
-class RetryBudget:
+class RetryBudget(msgspec.Struct):
     """Tokens for retries, over everything a session does.
 
     Each retry takes one, each success gives back a part of one: a store that is down gets a

@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import Callable, Coroutine, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, TypeVar
+
+import msgspec
 
 from aiolake._aio import Clock, SystemClock, random_source
 from aiolake.errors import AiolakeError, ThrottledError, TransientStoreError
@@ -53,11 +55,10 @@ class SchedulerStatistics:
     bytes_written: int
 
 
-@dataclass(slots=True)
-class Counters:
+class Counters(msgspec.Struct):
     """What ``ScheduledStore`` and the scheduler count; plain numbers, for speed."""
 
-    requests: dict[str, int] = field(default_factory=dict)
+    requests: dict[str, int] = msgspec.field(default_factory=dict)
     immediate_reads: int = 0
     retries: int = 0
     throttles: int = 0

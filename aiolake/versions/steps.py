@@ -8,9 +8,10 @@ so the same code runs over a store and under a schedule simulator.
 from __future__ import annotations
 
 from collections.abc import Callable, Generator
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, TypeAlias, TypeVar
+
+import msgspec
 
 from aiolake.errors import AiolakeError, CorruptDataError
 from aiolake.format.entry import Entry
@@ -44,15 +45,13 @@ __all__ = [
 T = TypeVar("T")
 
 
-@dataclass(frozen=True, slots=True)
-class ReadEntries:
+class ReadEntries(msgspec.Struct, frozen=True):
     """Read log entries, all at once. Answer: ``tuple[Entry | None, ...]``."""
 
     numbers: tuple[int, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class ListObjects:
+class ListObjects(msgspec.Struct, frozen=True):
     """One page of a listing. Answer: ``ListPage``, or ``None`` where listing is not to be had."""
 
     prefix: str
@@ -60,28 +59,24 @@ class ListObjects:
     token: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class ReadHint:
+class ReadHint(msgspec.Struct, frozen=True):
     """The number in ``log/hint``. Answer: ``int``, 0 without one."""
 
 
-@dataclass(frozen=True, slots=True)
-class CreateEntry:
+class CreateEntry(msgspec.Struct, frozen=True):
     """Create-only put of entry ``n``. Answer: ``CreateOutcome`` or ``Refused``."""
 
     n: int
     data: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class Refused:
+class Refused(msgspec.Struct, frozen=True):
     """A definite refusal: nothing was written by this attempt."""
 
     error: AiolakeError
 
 
-@dataclass(frozen=True, slots=True)
-class TakeSlot:
+class TakeSlot(msgspec.Struct, frozen=True):
     """Run ``commit.take_slot`` shielded from cancellation.
 
     Answer: the entry that holds the slot now, ours or another's.
@@ -90,8 +85,7 @@ class TakeSlot:
     entry: Entry
 
 
-@dataclass(frozen=True, slots=True)
-class ReadObjects:
+class ReadObjects(msgspec.Struct, frozen=True):
     """Read whole objects, all at once; ``fresh`` past what is remembered of them.
 
     Answer: ``tuple[Buffer, ...]``.
@@ -101,27 +95,23 @@ class ReadObjects:
     fresh: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class PutObjects:
+class PutObjects(msgspec.Struct, frozen=True):
     """Write objects, all at once. Answer: ``None``."""
 
     objects: tuple[tuple[str, bytes], ...]
 
 
-@dataclass(frozen=True, slots=True)
-class DeleteObjects:
+class DeleteObjects(msgspec.Struct, frozen=True):
     """Remove objects. Answer: ``None``."""
 
     keys: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Now:
+class Now(msgspec.Struct, frozen=True):
     """The time. Answer: ``datetime`` in UTC."""
 
 
-@dataclass(frozen=True, slots=True)
-class Pause:
+class Pause(msgspec.Struct, frozen=True):
     """Wait before another attempt. Answer: ``False`` when the deadline has passed."""
 
     attempt: int

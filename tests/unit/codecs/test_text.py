@@ -118,7 +118,7 @@ def _endless() -> list[Any]:
         ([Decimal("1.5")], "Decimal"),
         ({1, 2}, "set"),
         (Colour.RED, "Colour"),
-        (object(), "object"),
+        (object, "type"),
         (1j, "complex"),
         (_endless(), "nested too deeply"),
     ],
