@@ -225,7 +225,7 @@ class Oracle:
         self.reader = Reader(objects)
         self.ops: dict[str, Op] = {}
         self.docs: list[Doc] = []
-        self.write_ids: dict[str, int] = {}
+        self.write_ids: dict[str, list[int]] = {}
         self.needed: dict[int, frozenset[str]] = {}
         self.contents: dict[int, Content] = {}
         self.branches: dict[str, int] = {}
@@ -268,9 +268,10 @@ class Oracle:
             raise Violation("numbers are dense", f"entry {n} after {self.n}")
         if self.docs and doc["time"] < self.docs[-1]["time"]:
             raise Violation("times are monotone", f"entry {n}")
-        if doc["write_id"] in self.write_ids:
+        earlier = self.write_ids.setdefault(doc["write_id"], [])
+        if any(self.docs[other - 1]["dataset"] == doc["dataset"] for other in earlier):
             raise Violation("a commit is there once", f"{doc['write_id']} again as entry {n}")
-        self.write_ids[doc["write_id"]] = n
+        earlier.append(n)
         self.docs.append(doc)
         self._replay(n, doc)
         self.needed[n] = self.reader.needs(doc)

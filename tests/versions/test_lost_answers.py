@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 
 from aiolake.errors import (
@@ -11,6 +9,7 @@ from aiolake.errors import (
     PermissionDeniedError,
     StoreError,
 )
+from aiolake.ranges import Runs
 from aiolake.stores.base import CreateOutcome, Listing
 from aiolake.versions.collect import remove_unreferenced
 from aiolake.versions.commit import (
@@ -34,8 +33,8 @@ from aiolake.versions.intents import (
     Noop,
 )
 from aiolake.versions.steps import Pause, Refused, TakeSlot
-from tests.versions.datasets import append, log_of, newest
-from tests.versions.model import URL, Model, piece, schema
+from tests.versions.datasets import append, log_of, rows
+from tests.versions.model import URL, Model, schema
 
 
 def test_the_same_bytes_are_created_until_the_slot_is_taken() -> None:
@@ -134,29 +133,16 @@ def test_a_twin_that_commits_meanwhile_is_taken_for_ones_own() -> None:
     assert model.head().n == 3
 
 
-def test_a_list_collected_under_a_commit_is_no_failure() -> None:
+def test_a_value_collected_under_a_commit_is_no_failure() -> None:
     model = Model()
-    model.made(5)
-    while not _snapshot(model).lists:
-        append(model, 1, tuple(range(5)))
+    model.made()
+    model.change(appended=4000)
+    model.change(deleted=Runs.from_ids(range(1, 4000, 2)))
     old = model.head()
-    while _snapshot(model).lists[0] == _lists(old)[0]:
-        append(model, 1, tuple(range(5)))
+    model.change(deleted=Runs.of((0, 1)))
     model.commit(Expire(below=10**6))
-    model.run(remove_unreferenced(model.commit(Collect(below=old.n)).entry))
-    pieces = tuple(piece(column, (0, 60), old.n, model.new_id()) for column in range(5))
-    delta = Delta(appended=60, pieces=pieces * 4)
-    assert (
-        model.commit(Commit(on_branch="main", delta=delta, base=old.n), old).entry.n
-        == model.head().n
-    )
-
-
-def _snapshot(model: Model) -> Any:
-    return newest(model).snapshot
-
-
-def _lists(head: Head) -> Any:
-    assert head.entry is not None
-    assert head.entry.snapshot is not None
-    return head.entry.snapshot.lists
+    gc = model.commit(Collect(below=old.n)).entry
+    assert model.run(remove_unreferenced(gc))
+    delta = Delta(deleted=Runs.of((2, 1)))
+    entry = model.commit(Commit(on_branch="main", delta=delta, base=old.n), old).entry
+    assert rows(model, entry) == list(range(4, 4000, 2))
