@@ -4,55 +4,59 @@
 ``Dataset`` and ``Transaction``.
 """
 
-from aiolake._aio import Portal
-from aiolake.dataset.dataset import Dataset, DatasetSpec, SnapshotInfo
-from aiolake.dataset.maintain import Collected, Problem, Verified, expire, gc, verify
-from aiolake.dataset.open import create_dataset, dataset_exists, delete_dataset, open_dataset
-from aiolake.dataset.optimize import optimize
-from aiolake.dataset.session import Session
-from aiolake.dataset.transaction import Transaction
-from aiolake.dataset.view import View
-from aiolake.errors import (
-    AiolakeError,
-    AlreadyExistsError,
-    ClosedError,
-    ConflictError,
-    CorruptDataError,
-    CredentialExpiredError,
-    DeadlineError,
-    ForkedError,
-    FormatError,
-    HubError,
-    InvalidInputError,
-    MissingExtraError,
-    NotFoundError,
-    OutcomeUnknownError,
-    OutOfRangeError,
-    PermissionDeniedError,
-    ReadOnlyError,
-    SnapshotExpiredError,
-    StoreError,
-    ThrottledError,
-    TransientStoreError,
-    UnauthenticatedError,
-    UnsupportedVersionError,
-    WrongLoopError,
-)
-from aiolake.options import Options
-from aiolake.types import (
-    Bytes,
-    ClassLabel,
-    Column,
-    ColumnType,
-    Embedding,
-    Image,
-    Json,
-    Schema,
-    Tensor,
-    Text,
-)
-from aiolake.versions.commit import Found, Outcome
-from aiolake.versions.history import SchemaDiff, SnapshotDiff
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from aiolake._aio import Portal
+    from aiolake.dataset.dataset import Dataset, DatasetSpec, SnapshotInfo
+    from aiolake.dataset.maintain import Collected, Problem, Verified, expire, gc, verify
+    from aiolake.dataset.open import create_dataset, dataset_exists, delete_dataset, open_dataset
+    from aiolake.dataset.optimize import optimize
+    from aiolake.dataset.session import Session
+    from aiolake.dataset.transaction import Transaction
+    from aiolake.dataset.view import View
+    from aiolake.errors import (
+        AiolakeError,
+        AlreadyExistsError,
+        ClosedError,
+        ConflictError,
+        CorruptDataError,
+        CredentialExpiredError,
+        DeadlineError,
+        ForkedError,
+        FormatError,
+        HubError,
+        InvalidInputError,
+        MissingExtraError,
+        NotFoundError,
+        OutcomeUnknownError,
+        OutOfRangeError,
+        PermissionDeniedError,
+        ReadOnlyError,
+        SnapshotExpiredError,
+        StoreError,
+        ThrottledError,
+        TransientStoreError,
+        UnauthenticatedError,
+        UnsupportedVersionError,
+        WrongLoopError,
+    )
+    from aiolake.options import Options
+    from aiolake.types import (
+        Bytes,
+        ClassLabel,
+        Column,
+        ColumnType,
+        Embedding,
+        Image,
+        Json,
+        Schema,
+        Tensor,
+        Text,
+    )
+    from aiolake.versions.commit import Found, Outcome
+    from aiolake.versions.history import SchemaDiff, SnapshotDiff
 
 __version__ = "0.1.0.dev0"
 
@@ -115,3 +119,71 @@ __all__ = [
     "optimize",
     "verify",
 ]
+
+_HOMES = {
+    "aiolake._aio": ("Portal",),
+    "aiolake.dataset.dataset": ("Dataset", "DatasetSpec", "SnapshotInfo"),
+    "aiolake.dataset.maintain": ("Collected", "Problem", "Verified", "expire", "gc", "verify"),
+    "aiolake.dataset.open": ("create_dataset", "dataset_exists", "delete_dataset", "open_dataset"),
+    "aiolake.dataset.optimize": ("optimize",),
+    "aiolake.dataset.session": ("Session",),
+    "aiolake.dataset.transaction": ("Transaction",),
+    "aiolake.dataset.view": ("View",),
+    "aiolake.errors": (
+        "AiolakeError",
+        "AlreadyExistsError",
+        "ClosedError",
+        "ConflictError",
+        "CorruptDataError",
+        "CredentialExpiredError",
+        "DeadlineError",
+        "ForkedError",
+        "FormatError",
+        "HubError",
+        "InvalidInputError",
+        "MissingExtraError",
+        "NotFoundError",
+        "OutOfRangeError",
+        "OutcomeUnknownError",
+        "PermissionDeniedError",
+        "ReadOnlyError",
+        "SnapshotExpiredError",
+        "StoreError",
+        "ThrottledError",
+        "TransientStoreError",
+        "UnauthenticatedError",
+        "UnsupportedVersionError",
+        "WrongLoopError",
+    ),
+    "aiolake.options": ("Options",),
+    "aiolake.types": (
+        "Bytes",
+        "ClassLabel",
+        "Column",
+        "ColumnType",
+        "Embedding",
+        "Image",
+        "Json",
+        "Schema",
+        "Tensor",
+        "Text",
+    ),
+    "aiolake.versions.commit": ("Found", "Outcome"),
+    "aiolake.versions.history": ("SchemaDiff", "SnapshotDiff"),
+}
+"""Where each public name is defined: modules are loaded when a name of theirs is first used."""
+
+_MODULE_OF = {name: module for module, names in _HOMES.items() for name in names}
+
+
+def __getattr__(name: str) -> Any:
+    module = _MODULE_OF.get(name)
+    if module is None:
+        raise AttributeError(f"module 'aiolake' has no attribute {name!r}")
+    value = getattr(import_module(module), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
