@@ -271,7 +271,7 @@ MUTANTS = (
         "who goes on from a commit has seen what came before it: also what came after",
         (LOST,),
         _set(committing, "commit", _goes_on_from_the_newest),
-        theme="changes",
+        theme="ends",
     ),
     Mutant(
         "conflicting commits are refused",
