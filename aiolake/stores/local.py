@@ -33,7 +33,23 @@ _MAX_OPEN_FILES = 128
 _NO_NOWAIT = frozenset({errno.EOPNOTSUPP, errno.EINVAL, errno.ENOSYS})
 _COST = CostModel(gap_bytes=4096)
 
+_SCRATCH_BYTES = 64 << 10
+
 _preadv = os.preadv
+
+
+class _Scratch(threading.local):
+    """Where short reads land before they become ``bytes``, which then need no other copy.
+
+    A fresh buffer would cost page faults, and its checksum and its user a conversion each. The
+    system call runs without the interpreter's lock, hence one for each thread.
+    """
+
+    def __init__(self) -> None:
+        self.view = memoryview(bytearray(_SCRATCH_BYTES))
+
+
+_scratch = _Scratch()
 
 
 class LocalStore:
@@ -115,13 +131,16 @@ class LocalStore:
             nbytes = max(0, file.size - start)
         if nbytes > IMMEDIATE_BYTES:
             return None
-        buffer = bytearray(nbytes)
+        short = nbytes <= _SCRATCH_BYTES
+        buffer = _scratch.view[:nbytes] if short else bytearray(nbytes)
         try:
             got = _preadv(file.fd, (buffer,), start, self._nowait)
         except OSError as error:
             self._learn(error)
             return None
-        return buffer if got == nbytes else None
+        if got != nbytes:
+            return None
+        return bytes(buffer) if short else buffer
 
     async def head(self, key: str) -> ObjectMeta:
         """Size of an object."""
