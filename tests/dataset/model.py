@@ -166,8 +166,10 @@ def overlap(mine: Change, theirs: Change) -> bool:
         return theirs.names == mine.branch
     if theirs.branch != mine.branch:
         return False
-    if mine.restores or mine.optimizes:
-        return mine.restores or theirs.restores or theirs.optimizes or bool(theirs.dropped)
+    if mine.restores:
+        return not theirs.optimizes  # which changes no value
+    if mine.optimizes:
+        return theirs.restores or theirs.optimizes or bool(theirs.dropped)
     if theirs.restores:
         return not mine.only_appends
     return bool(

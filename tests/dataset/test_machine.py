@@ -9,15 +9,20 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Coroutine
-from dataclasses import dataclass, replace
+from collections.abc import Coroutine
+from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any, TypeVar
 
-import numpy as np
 import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    rule,
+    run_state_machine_as_test,
+)
 
 import aiolake
 from aiolake import (
@@ -30,18 +35,8 @@ from aiolake import (
 from aiolake.stores.memory import MemoryObjects, MemoryStore
 from aiolake.testing import FakeClock, FaultStore
 from tests.dataset.helpers import Remote, new_url
-from tests.dataset.model import (
-    KINDS,
-    Change,
-    Col,
-    Snap,
-    applied,
-    check_batch,
-    check_value,
-    may_overlap,
-    overlap,
-    value_of,
-)
+from tests.dataset.model import KINDS, Change, Col, Snap, applied, may_overlap, overlap
+from tests.dataset.script import Script, check_all, read_some
 from tests.scale import pick
 
 T = TypeVar("T")
@@ -141,7 +136,7 @@ class Machine(RuleBasedStateMachine):
         expected: int | None = None
         try:
             async with handle.ds.transaction(f"by {handle.branch}") as tx:
-                script = _Script(self, handle, tx, change, rng)
+                script = Script(self.snaps[handle.snapshot], self._new_column, tx, change, rng)
                 for _ in range(n_ops):
                     await script.step(n_rows)
                 if change.is_empty:
@@ -158,6 +153,10 @@ class Machine(RuleBasedStateMachine):
         assert tx.outcome == "committed"
         await self._committed(handle, change)
         self.rows += len(change.appended)
+
+    def _new_column(self) -> int:
+        self.columns += 1
+        return self.columns
 
     def _since(self, handle: Handle) -> list[Change]:
         return self.log[handle.head :]
@@ -215,8 +214,6 @@ class Machine(RuleBasedStateMachine):
 
     @rule(who=WRITERS)
     def gc(self, who: int) -> None:
-        from datetime import timedelta
-
         self.run(aiolake.gc(self.handles[who].ds, grace=timedelta(0)))
         self.log.append(Change())
 
@@ -285,8 +282,8 @@ class Machine(RuleBasedStateMachine):
 
     async def _restore(self, handle: Handle, at: int) -> None:
         change = Change(branch=handle.branch, restores=True)
-        theirs = [other for other in self._since(handle) if not other.is_empty or other.names]
-        refused = handle.branch not in self.branches or any(overlap(change, o) for o in theirs)
+        seen = self._since(handle)
+        refused = handle.branch not in self.branches or any(overlap(change, o) for o in seen)
         try:
             await handle.ds.restore(at)
         except (ConflictError, SnapshotExpiredError):
@@ -328,184 +325,8 @@ class Machine(RuleBasedStateMachine):
                 await check_all(ds, self.snaps[at])
 
 
-class _Script:
-    """Draws the changes of one transaction, does them, and notes them for the model."""
-
-    def __init__(
-        self,
-        machine: Machine,
-        handle: Handle,
-        tx: aiolake.Transaction,
-        change: Change,
-        rng: random.Random,
-    ) -> None:
-        self.machine = machine
-        self.base = machine.snaps[handle.snapshot]
-        self.columns = {col.name: col for col in self.base.columns}
-        self.tx = tx
-        self.change = change
-        self.rng = rng
-
-    async def step(self, n_rows: int | None) -> None:
-        do = [self.append, self.append, self.update, self.delete, self.add, self.rename]
-        do += [self.drop, self.metadata]
-        if n_rows is not None:
-            await self.append(n_rows)
-        else:
-            await self.rng.choice(do)()
-
-    async def append(self, n_rows: int | None = None) -> None:
-        n = self.rng.randint(0, 12) if n_rows is None else n_rows
-        cols = list(self.columns.values())
-        rows = [{col.name: value_of(col.kind, self.rng) for col in cols} for _ in range(n)]
-        form = self.rng.randint(0, 2)
-        if form == 0:
-            done = await self.tx.append(rows)
-        elif form == 1:
-            columns = {col.name: [row[col.name] for row in rows] for col in cols}
-            done = await self.tx.append(columns=columns)
-        else:
-            done = await self.tx.append(_async(rows))
-        assert done == n
-        self.change.appended += [{col.id: row[col.name] for col in cols} for row in rows]
-
-    def _chosen(self) -> tuple[Any, list[int]]:
-        n = len(self.base.rows)
-        return selection(n, self.rng)
-
-    async def update(self) -> None:
-        how, at = self._chosen()
-        cols = self.rng.sample(list(self.columns.values()), self.rng.randint(1, len(self.columns)))
-        values = {col.name: [value_of(col.kind, self.rng) for _ in at] for col in cols}
-        single = isinstance(how, int)
-        given = {name: v[0] for name, v in values.items()} if single else values
-        assert await self.tx.update(how, given) == len(at)
-        for k, i in enumerate(at):
-            for col in cols:
-                self.change.updated[self.base.rows[i][0], col.id] = values[col.name][k]
-
-    async def delete(self) -> None:
-        how, at = self._chosen()
-        gone = {self.base.rows[i][0] for i in at[:10]}
-        if len(at) > 10:
-            how = at[:10]
-        assert await self.tx.delete(how) == len(gone - self.change.deleted)
-        self.change.deleted |= gone
-
-    async def add(self) -> None:
-        kind = self.rng.choice(sorted(KINDS))
-        name = f"c{self.rng.randint(0, 9)}"
-        if name in self.columns or len(self.columns) > 7:
-            return
-        default = value_of(kind, self.rng)
-        self.tx.add_column(name, KINDS[kind], default=default)
-        self.machine.columns += 1
-        col = Col(1000 + self.machine.columns, name, kind, default)
-        for row in self.change.appended:
-            row[col.id] = default
-        self.columns[name] = col
-        self.change.added.append(col)
-
-    async def rename(self) -> None:
-        old, new = self.rng.choice(list(self.columns)), f"c{self.rng.randint(0, 9)}"
-        if new in self.columns:
-            return
-        self.tx.rename_column(old, new)
-        cols = [replace(c, name=new) if c.name == old else c for c in self.columns.values()]
-        self.columns = {col.name: col for col in cols}
-        self.change.renamed[self.columns[new].id] = new
-
-    async def drop(self) -> None:
-        if len(self.columns) < 2:
-            return
-        name = self.rng.choice(list(self.columns))
-        self.tx.drop_column(name)
-        self.change.dropped.add(self.columns.pop(name).id)
-
-    async def metadata(self) -> None:
-        key, value = f"k{self.rng.randint(0, 2)}", self.rng.choice([None, 1, "x"])
-        name = self.rng.choice([None, *self.columns])
-        if value is None:
-            self.tx.remove_metadata(key, column=name)
-        else:
-            self.tx.set_metadata({key: value}, column=name)
-        self.change.metadata[None if name is None else self.columns[name].id, key] = value
-
-
-async def _async(rows: list[dict[str, Any]]) -> AsyncIterator[dict[str, Any]]:
-    for row in rows:
-        yield row
-
-
-def selection(n: int, rng: random.Random) -> tuple[Any, list[int]]:
-    """A selector of distinct rows, and the positions it means."""
-    form = rng.randint(0, 5) if n else 1
-    if form == 0:
-        i = rng.randint(-n, n - 1)
-        return i, [i % n]
-    if form in (1, 2):
-        bound = [None, *range(-n - 1, n + 2)]
-        how = slice(rng.choice(bound), rng.choice(bound), rng.choice([None, 1, 2, -1, -3]))
-        return how, list(range(n))[how]
-    chosen = rng.sample(range(n), rng.randint(0, min(n, 8)))
-    if form == 3:
-        mask = np.zeros(n, bool)
-        mask[chosen] = True
-        return mask, sorted(chosen)
-    return [i - n if rng.random() < 0.3 else i for i in chosen], chosen
-
-
-async def check_all(ds: aiolake.Dataset, snap: Snap) -> None:
-    """Every value, name and key of metadata."""
-    assert len(ds) == len(snap.rows)
-    assert ds.schema.names == tuple(col.name for col in snap.columns)
-    assert ds.metadata == snap.metadata
-    batch = await ds.read(slice(None), decode=False)
-    for col in snap.columns:
-        assert ds.schema[col.name].type == KINDS[col.kind]
-        assert ds.schema[col.name].metadata == col.metadata
-        check_batch(col.kind, batch[col.name], snap.values(col))
-
-
-async def read_some(ds: aiolake.Dataset, snap: Snap, rng: random.Random) -> None:
-    """Some rows in some form, directly, through views, and as batches."""
-    cols = rng.sample(snap.columns, rng.randint(1, len(snap.columns)))
-    names = [col.name for col in cols]
-    how, at = selection(len(snap.rows), rng)
-    if isinstance(how, int):
-        row = await ds.read(how, columns=names, decode=False)
-        for col in cols:
-            check_value(col.kind, row[col.name], snap.values(col, at)[0])
-        return
-    view = ds[how].select(*names)
-    inner, again = selection(len(at), rng)
-    for found, rows in (
-        (await ds.read(how, columns=names, decode=False), at),
-        (await view.read(slice(None), decode=False), at),
-        (await view[inner].read(slice(None), decode=False), [at[i] for i in again]),
-    ):
-        for col in cols:
-            check_batch(col.kind, found[col.name], snap.values(col, rows))
-    await check_stream(view, snap, cols, at, rng.choice([1, 3, 100]))
-
-
-async def check_stream(
-    view: aiolake.View, snap: Snap, cols: list[Col], at: list[int], n: int
-) -> None:
-    first = 0
-    async with view.batches(n, decode=False) as batches:
-        async for batch in batches:
-            rows = at[first : first + n]
-            for col in cols:
-                check_batch(col.kind, batch[col.name], snap.values(col, rows))
-            first += len(rows)
-    assert first == len(at)
-
-
 @pytest.mark.soak
 def test_the_engine_behaves_like_dicts_and_lists() -> None:
-    from hypothesis.stateful import run_state_machine_as_test
-
     run_state_machine_as_test(
         Machine, settings=settings(max_examples=pick(15, 600), stateful_step_count=pick(25, 60))
     )
