@@ -393,7 +393,7 @@ class Transaction:
 
 
 def check_metadata(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Metadata as it will be stored: text keys, JSON values, at most 64 KiB in all."""
+    """Metadata as it will be stored: text keys, JSON values."""
     from aiolake.codecs import decode_json, encode_json
 
     if not isinstance(values, Mapping) or not all(isinstance(key, str) and key for key in values):
