@@ -214,6 +214,11 @@ def _evolve(schema: Schema, delta: Delta, ids: Mapping[int, int]) -> Schema:
         for column in (*schema.columns, *added)
         if column.id not in dropped
     )
+    if not columns:
+        raise ConflictError(
+            "other commits dropped the other columns, and a dataset has at least one; refresh "
+            "and retry"
+        )
     try:
         return Schema(columns)
     except InvalidInputError as error:
