@@ -5,6 +5,7 @@ from aiolake._aio.daemon import Daemon
 from aiolake._aio.fork import generation, keep_for_ever, keep_in_child, on_child, random_source
 from aiolake._aio.guard import Guard
 from aiolake._aio.opening import Closeable, Opening
+from aiolake._aio.pace import Pace
 from aiolake._aio.pool import WorkPool
 from aiolake._aio.portal import Portal
 from aiolake._aio.registry import LoopRegistry
@@ -19,6 +20,7 @@ __all__ = [
     "Guard",
     "LoopRegistry",
     "Opening",
+    "Pace",
     "Portal",
     "SingleFlight",
     "SystemClock",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 from collections.abc import Iterable
 
@@ -9,6 +10,7 @@ from aiolake._aio import map_concurrently
 from aiolake.chunks.column import Parted
 from aiolake.chunks.fetch import Fetcher
 from aiolake.chunks.plan import Units
+from aiolake.stores.base import Buffer
 
 __all__ = ["read_parts", "without_parts"]
 
@@ -22,24 +24,26 @@ async def read_parts(
 
     Cost: one GET for each part touched, and no copy of the whole beside the result.
     """
-    nbytes = max(0, min(stop, parted.length) - start)
-    # Parts come in any order. BytesIO hands its buffer over without a copy, once it is full.
-    out = io.BytesIO()
-    if nbytes:
-        out.seek(nbytes - 1)
-        out.write(b"\0")
 
-    async def take(wanted: tuple[int, int]) -> None:
+    async def take(wanted: tuple[int, int]) -> memoryview:
         unit, at = wanted
-        key, first = units.keys[int(units.key[unit])], int(units.start[unit])
-        length, crc = int(units.length[unit]), int(units.crc[unit])
-        data = memoryview(await fetcher.unit(key, first, length, crc, keep=keep))
-        low, high = max(start, at), min(stop, at + length)
-        out.seek(low - start)
-        out.write(data[low - at : high - at])
+        data = memoryview(await _unit(fetcher, units, unit, keep=keep))
+        return data[max(0, start - at) : max(0, stop - at)]
 
-    await map_concurrently(take, _touched(units, parted, start, stop), limit=_PARALLEL)
+    # Written in order BytesIO grows without a copy, and hands its buffer over without one.
+    out = io.BytesIO()
+    touched = _touched(units, parted, start, stop)
+    for first in range(0, len(touched), _PARALLEL):
+        for data in await map_concurrently(take, touched[first : first + _PARALLEL]):
+            out.write(data)
+            await asyncio.sleep(0)
     return out.getvalue()
+
+
+async def _unit(fetcher: Fetcher, units: Units, unit: int, *, keep: bool) -> Buffer:
+    start, length = int(units.start[unit]), int(units.length[unit])
+    key = units.keys[int(units.key[unit])]
+    return await fetcher.unit(key, start, length, int(units.crc[unit]), keep=keep)
 
 
 def _touched(units: Units, parted: Parted, start: int, stop: int) -> list[tuple[int, int]]:

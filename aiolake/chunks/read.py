@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
@@ -26,6 +27,7 @@ MISS: Final = object()
 """Says that a value cannot be had without waiting."""
 
 _INLINE_BYTES = 64 << 10
+_MANY_ROWS = 512
 _INLINE_BATCH_BYTES = 4 << 20
 
 
@@ -73,7 +75,9 @@ class ColumnReader(msgspec.Struct, frozen=True):
         Cost: at most one GET for each row and manifest block that is not in memory.
         """
         located = await self.index.locate(ids)
+        await _turn(located.n)
         payloads = await self._payloads(located, keep=keep)
+        await _turn(located.n)
         return await self.assemble(located, payloads, decode)
 
     async def value(self, id: Ids, decode: Decode) -> Any:
@@ -125,6 +129,12 @@ class ColumnReader(msgspec.Struct, frozen=True):
             return b"" if value is None else bytes(value[start:stop])
         end = parted.length if stop is None else stop
         return await read_parts(self.fetcher, located.units, parted, start, end, keep=True)
+
+
+async def _turn(n_rows: int) -> None:
+    """Let the loop turn between the steps of a batch of many rows, which may all be at hand."""
+    if n_rows > _MANY_ROWS:
+        await asyncio.sleep(0)
 
 
 def _compressed(column: Column) -> bool:

@@ -23,6 +23,9 @@ __all__ = ["PieceWriter", "Target", "Uploader", "constant_of", "encode_columns"]
 _INLINE_NBYTES = 4096
 _LITTLE_ROWS = 16
 _LITTLE_NBYTES = 256 << 10
+_LITTLE_ENTRIES = 256
+
+FullChunks = list[tuple[int, list[Buffer]]]
 
 
 class Target(msgspec.Struct, frozen=True):
@@ -161,28 +164,46 @@ class PieceWriter:
             InvalidInputError: A value is refused; none of these rows was packed.
         """
         if n_rows <= _LITTLE_ROWS and _is_little(columns):
-            encoded = encode_columns(self.targets, columns, self.n_rows)
+            full = self._encode_and_pack(columns)
         else:
-            encoded = await self._pool.run(encode_columns, self.targets, columns, self.n_rows)
-        await self.add_encoded(encoded, n_rows)
+            # A thread may pack: a transaction makes one call at a time, and what a cancelled one
+            # has packed is never committed.
+            full = await self._pool.run(self._encode_and_pack, columns)
+        await self._added(full, n_rows)
 
     async def add_encoded(
         self, encoded: Mapping[int, FixedRows | list[Encoded | None]], n_rows: int
     ) -> None:
         """Pack rows that are encoded already, by column id."""
-        self.n_rows += n_rows
+        await self._added(await self._pool.run(self._pack, encoded), n_rows)
+
+    def _encode_and_pack(self, columns: Mapping[str, Any]) -> FullChunks:
+        return self._pack(encode_columns(self.targets, columns, self.n_rows))
+
+    def _pack(self, encoded: Mapping[int, FixedRows | list[Encoded | None]]) -> FullChunks:
+        """Pack rows; the chunks that became full, with their columns."""
+        found: FullChunks = []
         for column, values in encoded.items():
-            await self._pack(column, values)
+            packer = self.packers[column]
+            if isinstance(values, FixedRows):
+                full = packer.add_rows(values, chunk_bytes=self._chunk_bytes)
+            else:
+                full = packer.add(values, chunk_bytes=self._chunk_bytes)
+            found += [(column, chunk) for chunk in full]
+        return found
+
+    async def _added(self, full: FullChunks, n_rows: int) -> None:
+        self.n_rows += n_rows
+        for column, chunk in full:
+            await self._upload(column, chunk)
         await self._relieve()
 
-    async def _pack(self, column: int, values: FixedRows | list[Encoded | None]) -> None:
-        packer = self.packers[column]
-        if isinstance(values, FixedRows):
-            full = packer.add_rows(values, chunk_bytes=self._chunk_bytes)
-        else:
-            full = packer.add(values, chunk_bytes=self._chunk_bytes)
-        for chunk in full:
-            await self._upload(column, chunk)
+    async def blocks(self, column: int) -> list[bytes]:
+        """The manifest blocks of a column whose chunks are all under way."""
+        packer, places = self.packers[column], self.places[column]
+        if len(packer.table) <= _LITTLE_ENTRIES:
+            return packer.table.blocks(places, packer.ndim)
+        return await self._pool.run(packer.table.blocks, places, packer.ndim)
 
     async def _upload(self, column: int, chunk: list[Buffer]) -> None:
         self.places[column].append(Place(*await self._uploader.put(keys.CHUNKS, chunk)))
@@ -276,7 +297,7 @@ async def _pieces(
 ) -> tuple[Piece, ...]:
     """Manifests: the shortest lie inline while together they are short, others in objects."""
     packed = [
-        (packer, packer.table.blocks(writer.places[column], packer.ndim), rows)
+        (packer, await writer.blocks(column), rows)
         for writer, rows in writers
         for column, packer in writer.packers.items()
         if packer.n_rows

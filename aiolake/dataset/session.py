@@ -10,7 +10,16 @@ from contextlib import AsyncExitStack
 from types import TracebackType
 from typing import Any, Self
 
-from aiolake._aio import Clock, Guard, LoopRegistry, SystemClock, Tasks, WorkPool, keep_in_child
+from aiolake._aio import (
+    Clock,
+    Guard,
+    LoopRegistry,
+    Pace,
+    SystemClock,
+    Tasks,
+    WorkPool,
+    keep_in_child,
+)
 from aiolake.chunks.cache import MemoryCache
 from aiolake.errors import InvalidInputError
 from aiolake.options import Options
@@ -55,6 +64,7 @@ class Session:
         self._clock: Clock = clock if clock is not None else SystemClock()
         self._scheduler = Scheduler(self.options, clock=self._clock)
         self._cache = MemoryCache(self.options.cache_bytes)
+        self._pace = Pace()
         self._pool = WorkPool(self.options.decode_threads)
         self._guard = Guard("session")
         self._background: Tasks | None = None

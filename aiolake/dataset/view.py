@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from time import perf_counter
 from typing import Any, Self
 
 import numpy as np
@@ -101,6 +102,9 @@ class View:
         Cost: at most one GET per sample, plus the manifest blocks touched first.
         """
         self._guard.check()
+        pace = self._core.session._pace
+        if perf_counter() - pace.turned > pace.limit_s:
+            await pace.turn()
         names = self._names if columns is None else self._checked(columns)
         how = Decode.FULL if decode else Decode.RAW
         try:
