@@ -22,6 +22,7 @@ __all__ = ["Fetcher"]
 _YIELD_BYTES = 8 << 20
 _IMMEDIATE_BYTES = 1 << 20
 _YIELD_FETCHES = 256
+_COPIED_BYTES = 64 << 10
 
 
 class Fetcher:
@@ -165,7 +166,11 @@ def _distribute(data: Buffer, fetch: Fetch, units: Units, crcs: list[int], out: 
     starts = units.start[members] - fetch.start
     stops = starts + units.length[members]
     for u, start, stop in zip(fetch.units, starts.tolist(), stops.tolist(), strict=True):
-        payload = out[u] = view[start:stop]
+        payload: Buffer = view[start:stop]
+        if stop - start <= _COPIED_BYTES:
+            # Before the checksum, which is faster of bytes; who decodes it would copy it anyway.
+            payload = bytes(payload)
+        out[u] = payload
         if crc32c(payload) != crcs[u]:
             return False
     return True
