@@ -24,7 +24,7 @@ from benchmarks.report import Run, markdown
 __all__ = ["Plan", "measure_all", "steps"]
 
 _TIMEOUT_S = 600.0
-_WORKLOADS = ("ingest", "first", "single", "batch", "scan")
+_WORKLOADS = ("ingest", "first", "reopen", "single", "batch", "scan")
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,7 @@ __all__ = ["WORKLOADS", "Measured", "Task", "Workload"]
 _BATCH = 64
 _N_SINGLES = 5_000
 _N_BATCHES = 150
+_N_REOPENS = 20
 _WARM_UP_SINGLES = 64
 _WARM_UP_BATCHES = 2
 _SEED = 64
@@ -80,13 +81,26 @@ async def ingest(peer: Peer, task: Task) -> Measured:
 
 
 async def first(peer: Peer, task: Task) -> Measured:
-    """Open, and read one row: the first thing the process does once it has imported the peer."""
+    """Open, and read one row: the first thing the process does."""
     (row,) = _rows(task.source, task.round, 1)
     with Measured(1) as measured:
         await peer.open(task.directory)
         answer = await peer.read_one(row)
     task.source.check(row, answer)
     await peer.close()
+    return measured
+
+
+async def reopen(peer: Peer, task: Task) -> Measured:
+    """The same again and again in one process, each time from a new handle, another row."""
+    await first(peer, task)
+    measured = Measured()
+    for row in _rows(task.source, task.round, _N_REOPENS):
+        with measured:
+            await peer.open(task.directory)
+            answer = await peer.read_one(row)
+        measured.n_samples += _checked(task.source, [row], [answer])
+        await peer.close()
     return measured
 
 
@@ -149,6 +163,7 @@ async def scan(peer: Peer, task: Task) -> Measured:
 WORKLOADS: dict[str, Workload] = {
     "ingest": ingest,
     "first": first,
+    "reopen": reopen,
     "single": single,
     "batch": batch,
     "scan": scan,
