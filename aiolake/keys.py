@@ -66,7 +66,8 @@ def entry_key(n: int) -> str:
 def entry_number(key: str) -> int | None:
     """The number of the log entry a key names, or ``None`` for a key of another form."""
     match = _ENTRY.match(key)
-    return MAX_ENTRY - int(match.group(1) + match.group(2)) if match else None
+    n = MAX_ENTRY - int(match.group(1) + match.group(2)) if match else 0
+    return n or None
 
 
 def object_key(kind: str, base: int, id: str) -> str:

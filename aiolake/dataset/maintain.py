@@ -14,7 +14,7 @@ from aiolake._aio import map_concurrently
 from aiolake.chunks.plan import Fetch, Units, coalesce
 from aiolake.dataset.dataset import Dataset
 from aiolake.dataset.state import Core
-from aiolake.errors import AiolakeError, InvalidInputError
+from aiolake.errors import AiolakeError, InvalidInputError, NotFoundError
 from aiolake.format.checksum import crc32c
 from aiolake.format.entry import Blob, Entry, ListRef, Piece, decode_entry
 from aiolake.format.lists import blob_key, decode_list, list_key
@@ -24,7 +24,7 @@ from aiolake.versions import rules
 from aiolake.versions.blobs import load_refs
 from aiolake.versions.collect import entry_at_time, manifest_key, remove_unreferenced
 from aiolake.versions.commit import Context
-from aiolake.versions.head import held_numbers, require_dataset
+from aiolake.versions.head import Head, held_numbers, require_dataset
 from aiolake.versions.intents import Collect, Expire
 
 __all__ = ["Collected", "Problem", "Verified", "expire", "gc", "verify"]
@@ -111,17 +111,30 @@ async def gc(
         return Collected(keys=unwanted, below=fenced.state.collect_below, dry_run=True)
     intent = Collect(below=below)
     committed = await core.log.commit(intent, head, (), Context(core.url, keys.new_id()))
-    newest, _ = await core.log.forward(committed.head)
-    newest_entry = require_dataset(newest, core.url)
-    removed = await core.log.run(remove_unreferenced(newest_entry))
+    newest, removed = await _remove(core, committed.head)
     clean = getattr(core.store.inner, "clean_temporaries", None)
     n_temporaries = 0 if clean is None else await clean(grace)
     return Collected(
         keys=removed,
-        below=newest_entry.state.collect_below,
+        below=newest.state.collect_below,
         dry_run=False,
         n_temporaries=n_temporaries,
     )
+
+
+async def _remove(core: Core, head: Head) -> tuple[Entry, tuple[str, ...]]:
+    """Remove what the newest head does not need; again where another gc was faster."""
+    while True:
+        head, _ = await core.log.forward(head)
+        entry = require_dataset(head, core.url)
+        try:
+            return entry, await core.log.run(remove_unreferenced(entry))
+        except NotFoundError:
+            # What this head kept was expired and collected meanwhile: a newer one says so.
+            newer, _ = await core.log.forward(head)
+            if newer.n == head.n:
+                raise
+            head = newer
 
 
 def _fenced(entry: Entry, below: int) -> Entry:
