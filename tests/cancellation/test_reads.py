@@ -5,14 +5,16 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
+from pathlib import Path
 
 import pytest
 
 import aiolake
 from aiolake.testing import cancel_at_each_step
-from tests.cancellation.place import Place, check_row
+from tests.cancellation.place import Place, check_row, filled, place_of
 from tests.cancellation.turns import cancel_at_each_turn
 
 Act = Callable[[aiolake.Dataset], Awaitable[object]]
@@ -152,3 +154,20 @@ async def test_opening_at_an_older_snapshot(how: str, ds: aiolake.Dataset, place
     where = {"snapshot": 1, "time": datetime.now(UTC), "tag": "v1"}[how]
     assert await cancel_at_each_step(partial(at, **{how: where}), place.check_idle) > 2
     assert all(store.closed for store in place.stores[2:])
+
+
+@pytest.mark.parametrize("kind", ["memory", "local"])
+async def test_requests_that_wait_for_a_slot(kind: str, tmp_path: Path) -> None:
+    """With one request at a time nearly all are cancelled while they wait in the scheduler."""
+    place = place_of(kind, tmp_path)
+    place.options = replace(place.options, max_inflight=1)
+    async with place.opened():
+        await filled(place)
+
+        async def check() -> None:
+            place.check_idle()
+
+        assert await cancel_at_each_step(partial(cold, place, read_batch), check) > 2
+        if kind == "memory":
+            assert await cancel_at_each_turn(partial(cold, place, read_batch), check) > 5
+        await cold(place, read_batch)
