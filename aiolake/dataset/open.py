@@ -127,7 +127,7 @@ def create_dataset(
         AlreadyExistsError: There is a dataset.
         InvalidInputError: A bad address, column name or type.
 
-    Cost: one LIST, two creates in a process's first commit to a store, else one.
+    Cost: two LISTs, two creates in a process's first commit to a store, else one.
     """
     address = urls.parse(url)
     checked = schema_of(schema)
