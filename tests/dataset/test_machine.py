@@ -328,5 +328,5 @@ class Machine(RuleBasedStateMachine):
 @pytest.mark.soak
 def test_the_engine_behaves_like_dicts_and_lists() -> None:
     run_state_machine_as_test(
-        Machine, settings=settings(max_examples=pick(10, 600), stateful_step_count=pick(25, 60))
+        Machine, settings=settings(max_examples=pick(8, 100), stateful_step_count=pick(25, 50))
     )

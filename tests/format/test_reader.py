@@ -66,13 +66,13 @@ async def check_all(directory: Path, history: History) -> None:
 
 
 @pytest.mark.soak
-@pytest.mark.parametrize("seed", range(pick(2, 60)))
+@pytest.mark.parametrize("seed", range(pick(2, 25)))
 async def test_random_histories_read_alike(tmp_path: Path, seed: int) -> None:
     await run_history(tmp_path / "ds", ROOMY, seed, pick(5, 20))
 
 
 @pytest.mark.soak
-@pytest.mark.parametrize("seed", range(pick(3, 60)))
+@pytest.mark.parametrize("seed", range(pick(3, 25)))
 async def test_random_histories_with_everything_spilled_read_alike(
     tmp_path: Path, seed: int
 ) -> None:
