@@ -8,7 +8,7 @@ import weakref
 from collections.abc import Callable, Coroutine
 from contextlib import AsyncExitStack
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, NoReturn, Self
 
 from aiolake._aio import (
     Clock,
@@ -100,6 +100,9 @@ class Session:
             return
         task = self._background.start(work, name="aiolake background")
         task.add_done_callback(_log_failure)
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("a session is not pickled; make one in each process")
 
     async def aclose(self) -> None:
         """Close it; datasets opened in it refuse further work. Idempotent; no-op after a fork.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterable, Iterable, Mapping, Sequence
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, NoReturn, Self
 
 import msgspec
 import numpy as np
@@ -112,6 +112,9 @@ class Transaction:
 
     def __repr__(self) -> str:
         return f"<Transaction {self.write_id} on {self._core.url}: {self.outcome}>"
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("a transaction is not pickled; it belongs to the process that began it")
 
     async def append(
         self,

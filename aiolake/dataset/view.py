@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from time import perf_counter
-from typing import Any, Self
+from typing import Any, NoReturn, Self
 
 import numpy as np
 
@@ -56,6 +56,9 @@ class View:
     def __repr__(self) -> str:
         columns = ", ".join(self._names)
         return f"<View of {self._core.url}@{self.snapshot}: {len(self):,} rows of {columns}>"
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("a view is not pickled; send ds.spec and the selection, and open it there")
 
     def __getitem__(self, selector: Selector) -> View:
         """A view of some of these rows.
