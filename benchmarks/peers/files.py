@@ -1,4 +1,4 @@
-"""A file per JPEG in one directory: no checksums, no transaction, no labels' order to keep."""
+"""A file per JPEG in one directory: no checksums, no transactions."""
 
 from __future__ import annotations
 
