@@ -1,4 +1,4 @@
-"""Blocking calls of a local store, in threads of its own."""
+"""Blocking calls of local stores, in threads that all of them share."""
 
 from __future__ import annotations
 
@@ -17,12 +17,26 @@ T = TypeVar("T")
 _MAX_THREADS = 16  # they wait for the disk, which wants several requests at once
 
 
-class FileThreads:
-    """Threads started when first needed; they end when this object goes or is closed."""
+class _Shared:
+    """One pool per process, kept: an opening that starts threads anew pays for each."""
 
     def __init__(self) -> None:
         self._pool: ThreadPoolExecutor | None = None
         self._pid = 0
+
+    def pool(self) -> ThreadPoolExecutor:
+        # After a fork the threads are not there, though the pool believes they are.
+        if self._pool is None or self._pid != os.getpid():
+            self._pool = ThreadPoolExecutor(_MAX_THREADS, thread_name_prefix="aiolake-files")
+            self._pid = os.getpid()
+        return self._pool
+
+
+_shared = _Shared()
+
+
+class FileThreads:
+    """Runs blocking calls in the process's threads for files."""
 
     async def read(self, call: Callable[[], T]) -> T:
         """Run a call that changes nothing.
@@ -46,18 +60,8 @@ class FileThreads:
             running.result()
         raise cancelled
 
-    def close(self) -> None:
-        """Let the threads end."""
-        if self._pool is not None and self._pid == os.getpid():
-            self._pool.shutdown(wait=False)
-        self._pool = None
-
     def _submit(self, call: Callable[[], T]) -> Future[T]:
-        # After a fork the threads are not there, though the pool believes they are.
-        if self._pool is None or self._pid != os.getpid():
-            self._pool = ThreadPoolExecutor(_MAX_THREADS, thread_name_prefix="aiolake-files")
-            self._pid = os.getpid()
-        return self._pool.submit(call)
+        return _shared.pool().submit(call)
 
 
 async def _ended(

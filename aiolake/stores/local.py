@@ -197,11 +197,10 @@ class LocalStore:
         return await self._write("clean up", lambda stop: self._writer.clean_temporaries(seconds))
 
     async def aclose(self) -> None:
-        """Close files and let the threads end; idempotent."""
+        """Close files; idempotent."""
         self._closed = True
         self._files.clear()
         self._handle.close()
-        self._threads.close()
 
     async def _read(self, attempt: str, call: Callable[[], T]) -> T:
         try:
