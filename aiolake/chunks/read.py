@@ -28,7 +28,9 @@ MISS: Final = object()
 
 _INLINE_BYTES = 64 << 10
 _MANY_ROWS = 512
-_INLINE_BATCH_BYTES = 4 << 20
+_INLINE_COPIED_BYTES = 4 << 20
+_INLINE_DECODED_BYTES = 4 << 10
+_INLINE_ROWS = 1024
 
 
 class ColumnReader(msgspec.Struct, frozen=True):
@@ -84,6 +86,8 @@ class ColumnReader(msgspec.Struct, frozen=True):
         """The value of one row (``id`` is an array of one), as a row of it is read."""
         located = await self.index.locate(id)
         payloads = await self._payloads(located, keep=True)
+        if self._is_little(located, decode, _INLINE_BYTES):
+            return self._first(located, payloads, decode)
         return await self.pool.run(self._first, located, payloads, decode)
 
     async def _payloads(self, located: Located, *, keep: bool) -> list[Buffer]:
@@ -107,11 +111,14 @@ class ColumnReader(msgspec.Struct, frozen=True):
 
     async def assemble(self, located: Located, payloads: Sequence[Buffer], decode: Decode) -> Any:
         """Decode and collate, in a thread unless it is little work."""
-        cheap = isinstance(self.codec, FixedCodec) or decode is Decode.RAW
-        little = located.units.nbytes <= (_INLINE_BATCH_BYTES if cheap else 4096)
-        if little and located.n <= 1024:
+        if located.n <= _INLINE_ROWS and self._is_little(located, decode, _INLINE_DECODED_BYTES):
             return batch_of(self.codec, located, payloads, decode)
         return await self.pool.run(batch_of, self.codec, located, payloads, decode)
+
+    def _is_little(self, located: Located, decode: Decode, decoded_nbytes: int) -> bool:
+        """Whether assembling is less work than handing it to a thread; copying is little."""
+        copied = isinstance(self.codec, FixedCodec) or decode is Decode.RAW
+        return located.units.nbytes <= (_INLINE_COPIED_BYTES if copied else decoded_nbytes)
 
     async def read_bytes(self, id: Ids, start: int, stop: int | None) -> bytes:
         """Bytes ``[start, stop)`` of one row's payload; of one in parts only those it touches."""

@@ -71,9 +71,9 @@ def named(handle: asyncio.Handle) -> str:
 
 
 async def quick(work: Callable[[], Awaitable[object]]) -> None:
-    """Run it, and once more if a callback was slow: the first may have met a noisy machine."""
+    """Run it, again if a callback was slow: it may have met a noisy machine, but not each time."""
     seen: list[Slowest] = []
-    for _ in range(2):
+    for _ in range(4):
         with watched() as slowest:
             await asyncio.sleep(0)  # what ran until here belongs to the test
             await work()
