@@ -7,7 +7,8 @@ given when it is applied, from the log-wide counters.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -148,14 +149,24 @@ def _replaced(delta: Delta, base: Snapshot) -> Steps[tuple[Piece, ...]]:
     """The base's pieces with those that were optimized replaced, under all newer ones."""
     listed = yield from load_lists(base.lists)
     present = (*listed, *base.pieces)
-    gone = set(delta.replaced) - set(present)
+    replaced = Counter(delta.replaced)
+    gone = (replaced - Counter(present)).total()
     if gone:
         raise ConflictError(
-            f"{len(gone)} of the pieces that optimize replaces are gone: another optimize or "
+            f"{gone} of the pieces that optimize replaces are gone: another optimize or "
             "restore came first; run it again"
         )
-    replaced = set(delta.replaced)
-    return (*delta.replacements, *(piece for piece in present if piece not in replaced))
+    return (*delta.replacements, *_without(present, replaced))
+
+
+def _without(present: Iterable[Piece], replaced: Counter[Piece]) -> Iterator[Piece]:
+    """What is left. Of equal pieces the oldest go: a row may be set to None again meanwhile."""
+    left = Counter(replaced)
+    for piece in present:
+        if left[piece]:
+            left[piece] -= 1
+        else:
+            yield piece
 
 
 def _new_pieces(
