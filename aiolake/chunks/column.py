@@ -256,7 +256,7 @@ class ColumnIndex:
 
     async def _read_whole_list(self, key: str, ref: ListRef) -> tuple[Piece, ...]:
         """From the cache, else from the store; bytes that are wrong are fetched once more."""
-        cache, slot = self._fetcher.cache, (self._fetcher.store.url, key, "list")
+        cache, slot = self._fetcher.cache, (self._fetcher.url, key, "list")
         data: Buffer | None = cache.get(slot)
         if data is None:
             data = await self._fetcher.store.get(key)
@@ -279,7 +279,7 @@ class ColumnIndex:
         last = state.last
         if last is not None and last[0] == block:
             return last[1]
-        found: Block | None = self._fetcher.cache.get((self._fetcher.store.url, state.key, block))
+        found: Block | None = self._fetcher.cache.get(self._slot(state, block))
         if found is not None:
             state.last = block, found
         return found
@@ -294,12 +294,17 @@ class ColumnIndex:
         state, at = wanted
         assert state.blocks is not None
         start, stop = state.blocks.starts[at], state.blocks.stops[at]
-        data = await self._fetcher.unit(state.key, start, stop - start, state.blocks.crcs[at])
+        data = await self._fetcher.unit(
+            state.key, start, stop - start, state.blocks.crcs[at], keep=False
+        )
         block = state.block(at, data)
         state.last = at, block
-        slot = self._fetcher.store.url, state.key, at
-        self._fetcher.cache.put(slot, block, block.nbytes)
+        self._fetcher.cache.put(self._slot(state, at), block, block.nbytes)
         return block
+
+    def _slot(self, state: _PieceState, at: int) -> tuple[str, str, int, str]:
+        # Not as (url, key, byte) names bytes: a block's number may be the first byte of another.
+        return self._fetcher.url, state.key, at, "block"
 
 
 def _pieces_in(data: Buffer, ref: ListRef, column: int) -> tuple[Piece, ...]:

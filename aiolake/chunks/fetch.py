@@ -36,7 +36,7 @@ class Fetcher:
     def __init__(self, store: ScheduledStore, cache: MemoryCache) -> None:
         self.store = store
         self.cache = cache
-        self._url = store.url
+        self.url = store.url
         self._immediate = store.answers_now
         self._now: Callable[[str, int, int], Buffer | None] = store.get_range_now
         longest = _IMMEDIATE_BYTES if self._immediate else store.cost.max_range_bytes
@@ -52,7 +52,7 @@ class Fetcher:
         if self._immediate:
             data = self._now(key, start, start + length)
         else:
-            data = self.cache.get((self._url, key, start))
+            data = self.cache.get((self.url, key, start))
         if data is None:
             return None
         return data if len(data) == length and crc32c(data) == crc else None
@@ -70,7 +70,7 @@ class Fetcher:
         if data is None:
             data = await self._read(key, start, start + length, ((start, length, crc),))
             if keep and not self._immediate:
-                self.cache.put((self._url, key, start), data, length)
+                self.cache.put((self.url, key, start), data, length)
         return data
 
     async def units(self, units: Units, *, keep: bool) -> list[Buffer]:
@@ -124,7 +124,7 @@ class Fetcher:
             return units
         length = units.length.copy()
         for u in np.flatnonzero(length).tolist():  # an empty payload may name no object
-            found = self.cache.get((self._url, units.keys[int(units.key[u])], int(units.start[u])))
+            found = self.cache.get((self.url, units.keys[int(units.key[u])], int(units.start[u])))
             if found is not None and len(found) == length[u]:
                 out[u], length[u] = found, 0
         return Units(units.keys, units.key, units.start, length, units.crc)
@@ -137,7 +137,7 @@ class Fetcher:
                 out[u] = payload
                 if keep and not self._immediate:
                     owned = bytes(payload) if len(fetch.units) > 1 else payload
-                    self.cache.put((self._url, fetch.key, int(units.start[u])), owned, len(owned))
+                    self.cache.put((self.url, fetch.key, int(units.start[u])), owned, len(owned))
 
         await map_concurrently(take, fetches)
 

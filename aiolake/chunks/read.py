@@ -61,14 +61,14 @@ class ColumnReader(msgspec.Struct, frozen=True):
     def _paged_now(self, one: One) -> Any:
         """A row of a page of several; the page is kept as it was decoded."""
         assert isinstance(self.codec, FixedCodec)
-        cache, slot = self.fetcher.cache, (self.fetcher, one.key, one.start)
+        cache, slot = self.fetcher.cache, (self.fetcher.url, one.key, one.start, "page")
         page = cache.get(slot)
         if page is None:
             payload = self.fetcher.unit_now(one.key, one.start, one.length, one.crc)
             if payload is None:
                 return MISS
             page = self.codec.read_page(payload, one.n_rows, one.bitmap)
-            cache.put(slot, page, one.length)
+            cache.put(slot, page, page.nbytes)
         return self.codec.to_value(page.array, page.valid, one.row)
 
     async def batch(self, ids: Ids, decode: Decode, *, keep: bool = True) -> Any:

@@ -47,6 +47,11 @@ class FixedRows:
     def __len__(self) -> int:
         return len(self.array)
 
+    @property
+    def nbytes(self) -> int:
+        """Bytes they take in memory."""
+        return self.array.nbytes + (0 if self.valid is None else self.valid.nbytes)
+
     def has_nulls(self, start: int, stop: int) -> bool:
         """Whether one of the rows ``[start, stop)`` is None."""
         return self.valid is not None and not self.valid[start:stop].all()
