@@ -87,20 +87,25 @@ class Batches:
         return self
 
     async def __anext__(self) -> Batch:
+        first = await self._first()
+        while not first.done():
+            # Not "await first": a consumer who gives up waiting must find the batch here later.
+            await asyncio.wait((first,))
+            # Another consumer may have waited for it too, and have taken it.
+            first = await self._first()
+        batch = first.result()
+        self._ready.popleft()
+        self._changed.set()
+        return batch
+
+    async def _first(self) -> asyncio.Task[Batch]:
         while not self._ready:
             if self._failure is not None:
                 raise self._failure
             if self._ended:
                 raise StopAsyncIteration
             await self._change()
-        first = self._ready[0]
-        # Not "await first": a consumer who gives up waiting must find the batch here later.
-        if not first.done():
-            await asyncio.wait((first,))
-        batch = first.result()
-        self._ready.popleft()
-        self._changed.set()
-        return batch
+        return self._ready[0]
 
     @property
     def _n_ahead(self) -> int:
