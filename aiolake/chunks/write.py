@@ -112,6 +112,7 @@ class Uploader:
         Raises:
             StoreError: This or an earlier upload failed.
         """
+        self._tasks.check()
         base, id = await self._base(), keys.new_id()
         nbytes = total_nbytes(data)
         while self._inflight and self._inflight + nbytes > self._max_bytes:
@@ -157,18 +158,26 @@ class PieceWriter:
         self.packers = {target.id: _packer(target) for target in self.targets}
         self.places: dict[int, list[Place]] = {target.id: [] for target in self.targets}
 
-    async def add(self, columns: Mapping[str, Any], n_rows: int) -> None:
+    async def add(
+        self, columns: Mapping[str, Any], n_rows: int, *, first_row: int | None = None
+    ) -> None:
         """Encode and pack rows; full chunks begin to upload.
+
+        Args:
+            columns: Values by column name.
+            n_rows: How many of each.
+            first_row: What errors call the first of them; its number among all by default.
 
         Raises:
             InvalidInputError: A value is refused; none of these rows was packed.
         """
+        first = self.n_rows if first_row is None else first_row
         if n_rows <= _LITTLE_ROWS and _is_little(columns):
-            full = self._encode_and_pack(columns)
+            full = self._encode_and_pack(columns, first)
         else:
             # A thread may pack: a transaction makes one call at a time, and what a cancelled one
             # has packed is never committed.
-            full = await self._pool.run(self._encode_and_pack, columns)
+            full = await self._pool.run(self._encode_and_pack, columns, first)
         await self._added(full, n_rows)
 
     async def add_encoded(
@@ -177,8 +186,8 @@ class PieceWriter:
         """Pack rows that are encoded already, by column id."""
         await self._added(await self._pool.run(self._pack, encoded), n_rows)
 
-    def _encode_and_pack(self, columns: Mapping[str, Any]) -> FullChunks:
-        return self._pack(encode_columns(self.targets, columns, self.n_rows))
+    def _encode_and_pack(self, columns: Mapping[str, Any], first_row: int) -> FullChunks:
+        return self._pack(encode_columns(self.targets, columns, first_row))
 
     def _pack(self, encoded: Mapping[int, FixedRows | list[Encoded | None]]) -> FullChunks:
         """Pack rows; the chunks that became full, with their columns."""

@@ -15,9 +15,10 @@ from aiolake.chunks.write import PieceWriter, Target, Uploader, constant_of, fin
 from aiolake.dataset.rows import RowSlices, check_columns, column_lengths
 from aiolake.dataset.select import Selector, positions
 from aiolake.dataset.state import State
+from aiolake.dataset.updates import Updates
 from aiolake.errors import ClosedError, InvalidInputError
 from aiolake.format.entry import Entry, Piece
-from aiolake.ranges import EMPTY, Runs
+from aiolake.ranges import EMPTY, Ids, Runs
 from aiolake.types import ColumnType, Constant, Schema, check_column_names, parse_schema
 from aiolake.versions.commit import Context, Outcome
 from aiolake.versions.delta import REMOVED, Delta, NewColumn
@@ -84,7 +85,7 @@ class Transaction:
         self._state: State | None = None
         self._base: tuple[Head, tuple[Entry, ...]] | None = None
         self._appends: list[tuple[PieceWriter, int]] = []
-        self._updates: list[tuple[PieceWriter, Runs]] = []
+        self._updates = Updates(self._writer)
         self._filled: list[tuple[Target, Constant, Runs]] = []
         self._deleted = EMPTY
         self._metadata: dict[str, Any] = {}
@@ -149,6 +150,7 @@ class Transaction:
             slices = RowSlices(self._columns.targets, rows, columns)
             async for block, n_rows in slices:
                 await writer.add(block, n_rows)
+                self._check()
         except BaseException as error:
             if self.n_appended != before or not isinstance(error, InvalidInputError):
                 self._broken = f"an append failed half way ({error!r})"
@@ -167,6 +169,11 @@ class Transaction:
 
         Returns:
             How many rows.
+
+        Raises:
+            InvalidInputError: A column is unknown, or a value is not of its column's type.
+
+        Cancellation: the transaction cannot be committed any more.
         """
         self._begin()
         try:
@@ -177,10 +184,14 @@ class Transaction:
             if n_rows != len(ids):
                 raise InvalidInputError(f"{len(ids)} rows are to be updated, got {n_rows} values")
             if n_rows:
-                writer = self._writer([self._columns.targets[name] for name in values])
-                await writer.add(blocks, n_rows)
-                self._updates.append((writer, ids))
+                targets = [self._columns.targets[name] for name in values]
+                await self._updates.add(targets, ids, blocks)
+                self._check()
             return n_rows
+        except BaseException as error:
+            if not isinstance(error, InvalidInputError):
+                self._broken = f"an update failed half way ({error!r})"
+            raise
         finally:
             self._busy = False
 
@@ -189,7 +200,7 @@ class Transaction:
         self._begin()
         try:
             ids, _ = self._addressed(rows)
-            fresh = ids.difference(self._deleted)
+            fresh = Runs.from_ids(ids).difference(self._deleted)
             self._deleted = self._deleted.concat(fresh)
             return len(fresh)
         finally:
@@ -204,7 +215,7 @@ class Transaction:
         metadata: Mapping[str, Any] | None = None,
     ) -> None:
         """Add a column; rows there are, and rows appended without knowing it, hold ``default``."""
-        self._check()
+        self._check_idle()
         ((name, type),) = parse_schema({name: type})
         columns = self._columns
         if name in columns.targets:
@@ -212,14 +223,15 @@ class Transaction:
         check_column_names([*columns.targets, name])
         target = Target(-1 - len(columns.added), name, type)
         constant = constant_of(target, default)
+        checked = check_metadata(metadata or {})
         for i, (writer, _) in enumerate(self._appends):
             self._filled.append((target, constant, self._appended_runs(i, writer)))
-        columns.added[target.id] = NewColumn(target.id, name, type, constant, dict(metadata or {}))
+        columns.added[target.id] = NewColumn(target.id, name, type, constant, checked)
         columns.targets[name] = target
 
     def rename_column(self, old: str, new: str) -> None:
         """Give a column another name; its data stay where they are."""
-        self._check()
+        self._check_idle()
         target = self._columns.find(old)
         if new in self._columns.targets:
             raise InvalidInputError(f"there is a column {new!r} already", column=new)
@@ -233,7 +245,7 @@ class Transaction:
 
     def drop_column(self, name: str) -> None:
         """Remove a column; older snapshots keep it."""
-        self._check()
+        self._check_idle()
         target = self._columns.find(name)
         if len(self._columns.targets) == 1:
             raise InvalidInputError(f"{name!r} is the last column; a dataset has at least one")
@@ -243,12 +255,12 @@ class Transaction:
 
     def set_metadata(self, values: Mapping[str, Any], *, column: str | None = None) -> None:
         """Set metadata keys, of the dataset or of a column, to JSON values."""
-        self._check()
+        self._check_idle()
         self._set_metadata(check_metadata(values), column)
 
     def remove_metadata(self, *names: str, column: str | None = None) -> None:
         """Take metadata keys away."""
-        self._check()
+        self._check_idle()
         self._set_metadata(dict.fromkeys(names, REMOVED), column)
 
     def _set_metadata(self, values: Mapping[str, Any], column: str | None) -> None:
@@ -285,7 +297,7 @@ class Transaction:
     ) -> None:
         try:
             if exc is None:
-                self._check()
+                self._begin()
                 await self._commit()
         finally:
             self._open = False
@@ -299,8 +311,7 @@ class Transaction:
 
     async def _commit(self) -> None:
         writers = [(w, self._relative(i, w)) for i, (w, _) in enumerate(self._appends)]
-        updates = [(w, tuple(ids.flat())) for w, ids in self._updates]
-        pieces = await finish([*writers, *updates], self._uploader, self._options)
+        pieces = await finish([*writers, *self._updates.writers()], self._uploader, self._options)
         n_appended = sum(len(w.targets) for w, _ in writers if w.n_rows)
         delta = self._delta(pieces[:n_appended], pieces[n_appended:])
         if delta.is_empty:
@@ -367,23 +378,26 @@ class Transaction:
     def _relative(self, i: int, writer: PieceWriter) -> tuple[int, ...]:
         return tuple(self._appended_runs(i, writer).flat())
 
-    def _addressed(self, rows: Selector) -> tuple[Runs, bool]:
+    def _addressed(self, rows: Selector) -> tuple[Ids, bool]:
         """The row ids of the base that a selector means, and whether it is a single index."""
         assert self._state is not None
         at = positions(rows, len(self._state.rows))
         if len(np.unique(at)) != len(at):
             raise InvalidInputError("a row is named twice in one update or delete")
         single = not isinstance(rows, slice) and not hasattr(rows, "__len__")
-        return Runs.from_ids(self._state.rows.take(at)), single
+        return self._state.rows.take(at), single
 
     def _begin(self) -> None:
+        self._check_idle()
+        self._busy = True
+
+    def _check_idle(self) -> None:
         self._check()
         if self._busy:
             raise InvalidInputError(
                 "another call of this transaction is under way; await it first, or gather rows "
                 "and append them together"
             )
-        self._busy = True
 
     def _check(self) -> None:
         self._dataset._guard.check()
