@@ -20,7 +20,7 @@ from aiolake.dataset.session import Lease
 from aiolake.dataset.state import Core, State, load_state
 from aiolake.dataset.transaction import Transaction
 from aiolake.dataset.view import View
-from aiolake.errors import InvalidInputError, ReadOnlyError
+from aiolake.errors import InvalidInputError, NotFoundError, ReadOnlyError
 from aiolake.format.entry import Entry
 from aiolake.options import Options
 from aiolake.types import Schema
@@ -260,7 +260,7 @@ class Dataset:
         """What differs from snapshot ``old`` to ``new`` (the handle's own by default)."""
         self._guard.check()
         head, _ = await self._core.log.forward(self._state.head)
-        entry = require_dataset(head, self.url)
+        entry = self._require_same(head)
         first = await self._core.log.run(snapshot_of(entry, old))
         second = (
             self._state.entry if new is None else await self._core.log.run(snapshot_of(entry, new))
@@ -328,12 +328,24 @@ class Dataset:
         """Move to the branch's newest snapshot at a head, unless a newer one is known."""
         assert self._branch is not None
         head = max(head, self._state.head, key=lambda known: known.n)
-        entry = require_dataset(head, self.url)
+        entry = self._require_same(head)
         newest = await self._core.log.run(snapshot_of_branch(entry, self._branch))
         if newest.n == self.snapshot:
-            self._set_state(msgspec.structs.replace(self._state, head=head))
+            state = msgspec.structs.replace(self._state, head=head)
         else:
-            self._set_state(await load_state(self._core, head, newest))
+            state = await load_state(self._core, head, newest)
+        if head.n >= self._state.head.n:  # else another call went further meanwhile
+            self._set_state(state)
+
+    def _require_same(self, head: Head) -> Entry:
+        """The head's entry, unless the dataset the handle was opened on is gone."""
+        entry = require_dataset(head, self.url)
+        if entry.dataset != self._state.entry.dataset:
+            raise NotFoundError(
+                f"the dataset at {self.url} was deleted and another one created there; open it",
+                url=self.url,
+            )
+        return entry
 
     def _begin_transaction(self, transaction: Transaction) -> None:
         if self._transaction is not None:

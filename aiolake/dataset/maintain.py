@@ -53,7 +53,7 @@ async def expire(
         raise InvalidInputError("expire() takes older_than or below, one of them")
     core = dataset._core
     head, _ = await core.log.forward(dataset._state.head)
-    entry = require_dataset(head, core.url)
+    entry = dataset._require_same(head)
     if below is None:
         assert older_than is not None
         cutoff = core.session._clock.now() - older_than
@@ -100,7 +100,7 @@ async def gc(
         raise InvalidInputError("grace must not be negative")
     core = dataset._core
     head, _ = await core.log.forward(dataset._state.head)
-    entry = require_dataset(head, core.url)
+    entry = dataset._require_same(head)
     below: int | None = None
     if grace:
         cutoff = core.session._clock.now() - grace
@@ -192,7 +192,7 @@ async def verify(dataset: Dataset) -> Verified:
     """
     dataset._guard.check()
     head, _ = await dataset._core.log.forward(dataset._state.head)
-    return await _Verifier(dataset._core).run(require_dataset(head, dataset._core.url))
+    return await _Verifier(dataset._core).run(dataset._require_same(head))
 
 
 class _Verifier:

@@ -276,8 +276,9 @@ async def _with_core(
 
 
 def _core(address: urls.Address, creds: Any, session: Session, options: Options | None) -> Core:
-    store = session._open_store(address, creds, options or session.options)
-    log = Log(store, session._clock, session.options.commit_timeout, session._leave)
+    options = options or session.options
+    store = session._open_store(address, creds, options)
+    log = Log(store, session._clock, options.commit_timeout, session._leave)
     return Core(str(address), session, store, log, Fetcher(store, session._cache))
 
 

@@ -9,7 +9,7 @@ from aiolake.errors import NotFoundError
 from aiolake.format.entry import Refs
 from aiolake.versions.blobs import load_refs
 from aiolake.versions.commit import Context
-from aiolake.versions.head import Head, require_dataset
+from aiolake.versions.head import Head
 from aiolake.versions.intents import Intent, SetBranch, SetTag
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ class _Names:
         self._dataset._guard.check()
         core = self._dataset._core
         head, _ = await core.log.forward(self._dataset._state.head)
-        entry = require_dataset(head, core.url)
+        entry = self._dataset._require_same(head)
         return head, await core.log.run(load_refs(entry))
 
     async def _commit(self, intent: Intent, head: Head) -> None:

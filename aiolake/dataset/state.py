@@ -37,9 +37,10 @@ class Core(msgspec.Struct, frozen=True):
         if "key" not in error.context:
             return error
         head = await self.log.head()
-        if head.entry is None or rules.is_closed(head.entry):
+        entry = head.entry
+        if entry is None or rules.is_closed(entry) or snapshot < entry.state.first:
             return NotFoundError(f"the dataset at {self.url} was deleted", url=self.url)
-        if not await self._is_held(snapshot, head.entry):
+        if not await self._is_held(snapshot, entry):
             return SnapshotExpiredError(
                 f"snapshot {snapshot} of {self.url} was expired and its objects collected; "
                 "refresh() to read the newest",
