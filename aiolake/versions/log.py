@@ -58,8 +58,8 @@ T = TypeVar("T")
 HINT_EVERY = 64
 _PARALLEL = 32
 _CACHED_ENTRIES = 256
-_CACHED_OBJECTS = 64
-_CACHED_NBYTES = 1 << 20
+_CACHED_OBJECT_NBYTES = 1 << 20
+_CACHED_NBYTES = 4 << 20
 _HONESTY_ATTEMPTS = 5
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.01, 1.0
 
@@ -107,6 +107,7 @@ class Log:
         self._leave = leave
         self._entries: OrderedDict[int, Entry] = OrderedDict()
         self._objects: OrderedDict[str, Buffer] = OrderedDict()
+        self._objects_nbytes = 0
 
     async def head(self) -> Head:
         """Find the head."""
@@ -190,11 +191,17 @@ class Log:
         data = None if fresh else self._objects.get(key)
         if data is None:
             data = await self.store.get(key)
-            if len(data) <= _CACHED_NBYTES:
-                self._objects[key] = data
-                if len(self._objects) > _CACHED_OBJECTS:
-                    self._objects.popitem(last=False)
+            self._keep(key, data)
         return data
+
+    def _keep(self, key: str, data: Buffer) -> None:
+        if len(data) > _CACHED_OBJECT_NBYTES:
+            return
+        self._objects_nbytes += len(data) - len(self._objects.pop(key, b""))
+        self._objects[key] = data
+        while self._objects_nbytes > _CACHED_NBYTES:
+            _, dropped = self._objects.popitem(last=False)
+            self._objects_nbytes -= len(dropped)
 
     async def read_hint(self) -> int:
         """The number in the hint; 0 without a usable one."""
