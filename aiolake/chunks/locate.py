@@ -7,9 +7,11 @@ from collections.abc import Sequence
 import numpy as np
 
 from aiolake.format.entry import ListRef, Piece, Segment
-from aiolake.ranges import Ids
+from aiolake.ranges import Ids, distinct
 
 __all__ = ["PieceIndex", "needed_lists", "segment_of"]
+
+_FEW_RUNS = 32
 
 
 class PieceIndex:
@@ -26,20 +28,22 @@ class PieceIndex:
         first, count = table[:, 0], table[:, 1]
         self._piece = np.repeat(np.arange(len(flat)), [len(runs) for runs in flat])
         self._base = first - _ordinals(count, flat)
-        self._paint(first, first + count)
+        self._paint(first, first + count, [len(runs) for runs in flat])
         self._only = _single(self.pieces)
 
-    def _paint(self, starts: Ids, stops: Ids) -> None:
+    def _paint(self, starts: Ids, stops: Ids, n_runs: Sequence[int]) -> None:
         """For each interval between edges, the newest run that covers it; -1 for none."""
-        self._edges: Ids = np.unique(np.concatenate([starts, stops]))
+        self._edges: Ids = distinct(np.concatenate([starts, stops]))
         low = np.searchsorted(self._edges, starts)
         high = np.searchsorted(self._edges, stops)
         self._owner: Ids = np.full(len(self._edges) + 1, -1, np.int64)
-        if (high - low == 1).all() and len(np.unique(low)) == len(low):
+        if (high - low == 1).all() and len(distinct(low)) == len(low):
             self._owner[low] = np.arange(len(low))
             return
-        for run, (start, stop) in enumerate(zip(low.tolist(), high.tolist(), strict=True)):
-            self._owner[start:stop] = run
+        first = 0
+        for n in n_runs:
+            _paint_piece(self._owner, low[first : first + n], high[first : first + n], first)
+            first += n
 
     def locate(self, ids: Ids) -> tuple[Ids, Ids]:
         """For each row id its piece (-1: none covers it) and its ordinal among the piece's rows."""
@@ -59,6 +63,18 @@ class PieceIndex:
         if run < 0:
             return -1, 0
         return int(self._piece[run]), id - int(self._base[run])
+
+
+def _paint_piece(owner: Ids, low: Ids, high: Ids, first: int) -> None:
+    """Give the intervals of a piece's runs, which are distinct, to them."""
+    if len(low) <= _FEW_RUNS:
+        for i, (start, stop) in enumerate(zip(low.tolist(), high.tolist(), strict=True)):
+            owner[start:stop] = first + i
+        return
+    length = high - low
+    before = np.cumsum(length) - length
+    at = np.arange(int(length.sum())) + np.repeat(low - before, length)
+    owner[at] = np.repeat(np.arange(first, first + len(low)), length)
 
 
 def _ordinals(count: Ids, flat: Sequence[Ids]) -> Ids:

@@ -7,7 +7,6 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, NoReturn, Self
 
 import msgspec
-import numpy as np
 
 from aiolake import keys
 from aiolake._aio import Tasks
@@ -18,7 +17,7 @@ from aiolake.dataset.state import State
 from aiolake.dataset.updates import Updates
 from aiolake.errors import ClosedError, InvalidInputError
 from aiolake.format.entry import Entry, Piece
-from aiolake.ranges import EMPTY, Ids, Runs
+from aiolake.ranges import EMPTY, Ids, Runs, distinct
 from aiolake.types import ColumnType, Constant, Schema, check_column_names, parse_schema
 from aiolake.versions.commit import Context, Outcome
 from aiolake.versions.delta import REMOVED, Delta, NewColumn
@@ -382,7 +381,7 @@ class Transaction:
         """The row ids of the base that a selector means, and whether it is a single index."""
         assert self._state is not None
         at = positions(rows, len(self._state.rows))
-        if len(np.unique(at)) != len(at):
+        if len(distinct(at)) != len(at):
             raise InvalidInputError("a row is named twice in one update or delete")
         single = not isinstance(rows, slice) and not hasattr(rows, "__len__")
         return self._state.rows.take(at), single

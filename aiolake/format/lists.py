@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterable, Sequence
+from operator import add
 from typing import Any, TypeVar
 
 import msgspec
@@ -152,8 +153,9 @@ def _bounds(pieces: Iterable[Piece]) -> tuple[int, int]:
     """The smallest ``[low, high)`` that holds the pieces' row ids; (0, 0) without any."""
     low, high = 1 << 62, 0
     for piece in pieces:
-        for first, count in zip(piece.rows[::2], piece.rows[1::2], strict=True):
-            low, high = min(low, first), max(high, first + count)
+        firsts, counts = piece.rows[::2], piece.rows[1::2]
+        low = min(low, min(firsts, default=low))
+        high = max(high, max(map(add, firsts, counts), default=high))
     return (low, high) if high else (0, 0)
 
 

@@ -190,7 +190,9 @@ def _fill(column: int, default: Constant, first: int, count: int) -> Piece:
 
 def _moved(piece: Piece, ids: Mapping[int, int], first: int) -> Piece:
     """A piece with its real column and row ids."""
-    rows = tuple(v if i % 2 else v + first for i, v in enumerate(piece.rows))
+    rows = piece.rows
+    if first:
+        rows = tuple(v if i % 2 else v + first for i, v in enumerate(rows))
     return msgspec.structs.replace(piece, column=ids.get(piece.column, piece.column), rows=rows)
 
 
