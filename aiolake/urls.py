@@ -28,6 +28,7 @@ _ALIASES = {
     "https": "https",
 }
 _SCHEME = re.compile(r"^([A-Za-z][A-Za-z0-9+.-]*)://")
+_ONE_SLASH = re.compile(r"^([A-Za-z][A-Za-z0-9+.-]*):/(?!/)")
 _NAME = re.compile(r"^(?!.*\.\.)[A-Za-z0-9._-]+(?:/[A-Za-z0-9._-]+)*$")
 
 
@@ -44,7 +45,9 @@ class Address(msgspec.Struct, frozen=True):
     path: str
 
     def __str__(self) -> str:
-        return f"{self.scheme}://{self.path}"
+        # parse() reads "%20" in a file:// address as a space; a directory may really be named so.
+        path = self.path.replace("%", "%25") if self.scheme == "file" else self.path
+        return f"{self.scheme}://{path}"
 
 
 class Reference(msgspec.Struct, frozen=True):
@@ -66,15 +69,18 @@ def parse(url: str | os.PathLike[str]) -> Address:
     Raises:
         InvalidInputError: Empty, an unknown scheme, or a part missing.
     """
-    text = os.fspath(url)
+    text = os.fspath(url) if isinstance(url, os.PathLike) else url
     if not isinstance(text, str):
-        raise InvalidInputError(f"a dataset's address must be text, got {type(text).__name__}")
+        raise InvalidInputError(
+            f"a dataset's address must be text or a path, got {type(text).__name__}"
+        )
     if not text.strip():
         raise InvalidInputError("the dataset's address is empty; try './flowers' or 's3://b/p'")
     if "\x00" in text:
         raise InvalidInputError("a dataset's address must not hold a NUL character", url=text)
     match = _SCHEME.match(text)
     if match is None:
+        _refuse_one_slash(text)
         return Address("file", _local(text))
     scheme = _ALIASES.get(match.group(1).lower())
     rest = text[match.end() :]
@@ -88,6 +94,20 @@ def parse(url: str | os.PathLike[str]) -> Address:
             raise InvalidInputError(f"{text!r} names no directory", url=text)
         return Address("file", _local(unquote(rest)))
     return Address(scheme, _remote(scheme, rest, text))
+
+
+def _refuse_one_slash(text: str) -> None:
+    """``Path("s3://bucket/x")`` has become ``s3:/bucket/x``, which is no local directory."""
+    match = _ONE_SLASH.match(text)
+    if match is None or match.group(1).lower() not in _ALIASES:
+        return
+    scheme, rest = match.group(1), text[match.end() :]
+    meant = f"{scheme}:///{rest}" if scheme.lower() == "file" else f"{scheme}://{rest}"
+    raise InvalidInputError(
+        f"{text!r} lacks a slash: write {meant!r} as text (a Path drops one), or './{text}' for a "
+        "local directory",
+        url=text,
+    )
 
 
 def _local(path: str) -> str:
