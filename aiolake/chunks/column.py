@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from aiolake import keys
-from aiolake._aio import map_concurrently
+from aiolake._aio import SingleFlight, map_concurrently
 from aiolake.chunks.fetch import Fetcher
 from aiolake.chunks.locate import PieceIndex, needed_lists, segment_of
 from aiolake.chunks.plan import Units
@@ -160,6 +160,7 @@ class ColumnIndex:
         self._fetcher = fetcher
         self._loaded: dict[int, tuple[Piece, ...]] = {}
         self._states: dict[int, _PieceState] = {}
+        self._flights: SingleFlight[int, tuple[Piece, ...]] = SingleFlight()
         self._index = self._indexed()
 
     def _indexed(self) -> PieceIndex:
@@ -234,11 +235,14 @@ class ColumnIndex:
         missing = self._missing_lists(low, high)
         if not missing:
             return
-        for i, pieces in zip(
-            missing, await map_concurrently(self._read_list, missing), strict=True
-        ):
-            self._loaded[i] = pieces
-        self._index = self._indexed()
+        loaded = await map_concurrently(self._read_list_once, missing)
+        fresh = {i: pieces for i, pieces in loaded if i not in self._loaded}
+        if fresh:  # else another reader waited for the same
+            self._loaded.update(fresh)
+            self._index = self._indexed()
+
+    async def _read_list_once(self, i: int) -> tuple[int, tuple[Piece, ...]]:
+        return i, await self._flights.do(i, lambda: self._read_list(i))
 
     async def _read_list(self, i: int) -> tuple[Piece, ...]:
         """This column's pieces of a list: its segment, or all of a list that is short or wide."""
@@ -297,6 +301,9 @@ class ColumnIndex:
         data = await self._fetcher.unit(
             state.key, start, stop - start, state.blocks.crcs[at], keep=False
         )
+        found = self._block_now(state, at)
+        if found is not None:  # another reader waited for the same
+            return found
         block = state.block(at, data)
         state.last = at, block
         self._fetcher.cache.put(self._slot(state, at), block, block.nbytes)

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from aiolake._aio import map_concurrently
+from aiolake._aio import SingleFlight, map_concurrently
 from aiolake.chunks.cache import MemoryCache
 from aiolake.chunks.plan import Fetch, Units, coalesce
 from aiolake.errors import CorruptDataError
@@ -37,6 +37,7 @@ class Fetcher:
         self.store = store
         self.cache = cache
         self.url = store.url
+        self._flights: SingleFlight[tuple[str, int, int, int], Buffer] = SingleFlight()
         self._immediate = store.answers_now
         self._now: Callable[[str, int, int], Buffer | None] = store.get_range_now
         longest = _IMMEDIATE_BYTES if self._immediate else store.cost.max_range_bytes
@@ -68,7 +69,11 @@ class Fetcher:
         """
         data = self.unit_now(key, start, length, crc) if length else b""
         if data is None:
-            data = await self._read(key, start, start + length, ((start, length, crc),))
+            # Those who want it at once get it by one request, as many as they are.
+            wanted = ((start, length, crc),)
+            data = await self._flights.do(
+                (key, start, length, crc), lambda: self._read(key, start, start + length, wanted)
+            )
             if keep and not self._immediate:
                 self.cache.put((self.url, key, start), data, length)
         return data
@@ -132,11 +137,18 @@ class Fetcher:
     async def _take(
         self, fetches: Sequence[Fetch], units: Units, out: list[Buffer], keep: bool
     ) -> None:
+        crcs = units.crc.tolist()
+
         async def take(fetch: Fetch) -> None:
+            if len(fetch.units) == 1:
+                (u,) = fetch.units
+                length = fetch.stop - fetch.start
+                out[u] = await self.unit(fetch.key, fetch.start, length, crcs[u], keep=keep)
+                return
             for u, payload in zip(fetch.units, await self.fetch(fetch, units), strict=True):
                 out[u] = payload
                 if keep and not self._immediate:
-                    owned = bytes(payload) if len(fetch.units) > 1 else payload
+                    owned = bytes(payload)
                     self.cache.put((self.url, fetch.key, int(units.start[u])), owned, len(owned))
 
         await map_concurrently(take, fetches)

@@ -15,6 +15,7 @@ import pytest
 import aiolake
 from aiolake import NotFoundError, Options, Tensor, Text
 from aiolake.stores.base import Buffer, CreateOutcome
+from aiolake.testing import Counts
 from tests.dataset.helpers import Backend, Remote, new_url
 
 
@@ -53,6 +54,44 @@ async def test_a_block_of_a_manifest_is_not_taken_for_its_bytes(backend: Backend
             async with aiolake.open_dataset(backend.url, session=session) as again:
                 for row in order:
                     assert await again.read(row) == {"t": None}
+
+
+class _Slowly(Remote):
+    """Answers after a few turns of the loop, so that requests overlap."""
+
+    async def get(self, key: str) -> Buffer:
+        await asyncio.sleep(0.002)
+        return await super().get(key)
+
+    async def get_range(self, key: str, start: int, stop: int) -> Buffer:
+        await asyncio.sleep(0.002)
+        return await super().get_range(key, start, stop)
+
+
+async def test_reads_at_once_ask_for_nothing_twice(
+    backend: Backend, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("aiolake.versions.commit.FOLD_BYTES", 100)
+
+    def factory(*_args: Any, **_kwargs: Any) -> Remote:
+        return _Slowly(backend.counting)
+
+    values = [f"{i}" * 9 for i in range(1000)]
+    async with (
+        aiolake.Session(store_factory=factory) as session,
+        aiolake.create_dataset(backend.url, {"t": Text()}, session=session) as ds,
+    ):
+        async with ds.transaction() as tx:
+            await tx.append(columns={"t": values})
+        before = len(backend.counting.counts.requests)
+        async with asyncio.TaskGroup() as tasks:
+            reads = [tasks.create_task(ds.read(i % 32)) for i in range(64)]
+            reads[0].cancel()
+        asked = Counts(backend.counting.counts.requests[before:])
+        assert [read.result()["t"] for read in reads[1:]] == values[1:32] + values[:32]
+        assert asked.n("get", kind="lists") == 1
+        assert asked.n("get_range", kind="manifests") == 1
+        assert asked.n("get_range", kind="chunks") == 32
 
 
 async def test_a_page_is_kept_once_as_large_as_it_is_and_holds_no_closed_handle() -> None:
