@@ -289,7 +289,8 @@ class TestNoHardLinks:
 class TestCancellation:
     async def test_no_step_leaves_a_temporary(self, tmp_path: Path, store: LocalStore) -> None:
         def check() -> None:
-            assert list((tmp_path / "root" / ".tmp").iterdir()) == []
+            # A thread that was busy may not even have begun: then the directory is not there.
+            assert list((tmp_path / "root").glob(".tmp/*")) == []
 
         await cancel_at_each_step(lambda: store.put("hint", [bytes(1 << 20)] * 9), check)
         await cancel_at_each_step(lambda: store.create("log/1", [b"x"]), check)
