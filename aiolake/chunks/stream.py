@@ -20,6 +20,7 @@ import msgspec
 from aiolake._aio import Tasks
 from aiolake.chunks.assemble import Decode
 from aiolake.chunks.read import SnapshotReader
+from aiolake.errors import ClosedError, InvalidInputError
 from aiolake.ranges import Ids
 
 if TYPE_CHECKING:
@@ -63,11 +64,14 @@ class Batches:
         self._window = window_bytes
         self._tasks = Tasks()
         self._ready: deque[asyncio.Task[Batch]] = deque()
-        self._ended = False
+        self._entered = self._left = self._ended = False
         self._failure: BaseException | None = None
         self._changed = asyncio.Event()
 
     async def __aenter__(self) -> Self:
+        if self._entered:
+            raise InvalidInputError("a stream of batches is used once; call batches() again")
+        self._entered = True
         await self._tasks.__aenter__()
         scan = self._selection.ascending and not self._reader.answers_now
         self._start(self._scan if scan else self._read_each, "aiolake batches")
@@ -80,6 +84,8 @@ class Batches:
         traceback: TracebackType | None,
     ) -> None:
         # What was not consumed is given up: leaving early is no failure.
+        self._left = True
+        self._changed.set()
         await self._tasks.aclose()
         self._ready.clear()
 
@@ -99,13 +105,25 @@ class Batches:
         return batch
 
     async def _first(self) -> asyncio.Task[Batch]:
+        self._check_open()
         while not self._ready:
             if self._failure is not None:
                 raise self._failure
             if self._ended:
                 raise StopAsyncIteration
             await self._change()
+            self._check_open()
         return self._ready[0]
+
+    def _check_open(self) -> None:
+        """Nothing is read outside the block: a consumer there would wait for ever."""
+        if not self._entered:
+            raise InvalidInputError(
+                "enter the stream first: async with view.batches(64) as batches: "
+                "async for batch in batches: ..."
+            )
+        if self._left:
+            raise ClosedError("the block of this stream of batches was left; call batches() again")
 
     @property
     def _n_ahead(self) -> int:
