@@ -5,9 +5,11 @@ Source: docs/spec/v1.md, "Keys".
 
 from __future__ import annotations
 
+import operator
 import re
 import secrets
 import unicodedata
+from typing import SupportsIndex
 
 from aiolake.errors import InvalidInputError
 
@@ -22,9 +24,11 @@ __all__ = [
     "check_column_name",
     "check_message",
     "check_ref_name",
+    "check_snapshot",
     "entry_key",
     "entry_number",
     "is_id",
+    "is_ours",
     "new_id",
     "object_key",
 ]
@@ -81,6 +85,11 @@ def base_of_key(key: str) -> int | None:
     return int(match.group(2)) if match else None
 
 
+def is_ours(key: str) -> bool:
+    """Whether a key is of a form that a dataset's objects have; others belong to somebody else."""
+    return key == HINT or entry_number(key) is not None or base_of_key(key) is not None
+
+
 def check_ref_name(name: str, what: str) -> str:
     """A branch's or tag's name: 1-128 of ``A-Za-z0-9._/-``, no empty part, no ``..``.
 
@@ -94,6 +103,20 @@ def check_ref_name(name: str, what: str) -> str:
             name=name,
         )
     return name
+
+
+def check_snapshot(number: SupportsIndex) -> int:
+    """A snapshot's number, any whole number as an ``int``."""
+    if not isinstance(number, bool):
+        try:
+            return operator.index(number)
+        except TypeError:
+            pass
+    raise InvalidInputError(
+        f"a snapshot is named by its number, got {number!r}; ds.history(), ds.branches.list() and "
+        "ds.tags.list() give the numbers",
+        snapshot=number,
+    )
 
 
 def check_column_name(name: str) -> str:
@@ -114,6 +137,10 @@ def check_column_name(name: str) -> str:
 
 def check_message(message: str) -> str:
     """A commit's message: text of at most 4 KiB."""
-    if not isinstance(message, str) or len(message.encode()) > MAX_MESSAGE_BYTES:
-        raise InvalidInputError(f"a message is text of at most {MAX_MESSAGE_BYTES} bytes")
+    ok = isinstance(message, str) and len(message.encode(errors="replace")) <= MAX_MESSAGE_BYTES
+    if not ok or any("\ud800" <= char <= "\udfff" for char in message):
+        raise InvalidInputError(
+            f"a message or an author is text of at most {MAX_MESSAGE_BYTES} bytes, without lone "
+            f"surrogates; got {message!r:.80}"
+        )
     return message

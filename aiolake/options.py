@@ -12,6 +12,15 @@ from aiolake.errors import InvalidInputError
 __all__ = ["Options"]
 
 MIB = 1 << 20
+_NUMBERS = (
+    "max_inflight",
+    "max_inflight_bytes",
+    "cache_bytes",
+    "decode_threads",
+    "chunk_bytes",
+    "small_bytes",
+    "max_attempts",
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,14 +53,27 @@ class Options:
     max_attempts: int = 6
 
     def __post_init__(self) -> None:
-        for name in ("max_inflight", "max_inflight_bytes", "decode_threads", "max_attempts"):
-            if getattr(self, name) < 1:
-                raise InvalidInputError(f"Options.{name} must be at least 1", option=name)
-        if self.cache_bytes < 0:
-            raise InvalidInputError("Options.cache_bytes must not be negative")
+        for name in _NUMBERS:
+            self._check_number(name, 0 if name in ("cache_bytes", "small_bytes") else 1)
+        for name in ("commit_timeout", "request_timeout"):
+            self._check_duration(name)
         if self.durability not in ("full", "os"):
             raise InvalidInputError(
                 f"Options.durability must be 'full' or 'os', got {self.durability!r}"
             )
-        if not 1 <= self.chunk_bytes <= 32 * MIB:
+        if self.chunk_bytes > 32 * MIB:
             raise InvalidInputError("Options.chunk_bytes must be at most 32 MiB")
+
+    def _check_number(self, name: str, least: int) -> None:
+        value = getattr(self, name)
+        if isinstance(value, bool) or not isinstance(value, int) or value < least:
+            raise InvalidInputError(
+                f"Options.{name} is a whole number, at least {least}; got {value!r}", option=name
+            )
+
+    def _check_duration(self, name: str) -> None:
+        value = getattr(self, name)
+        if not isinstance(value, timedelta) or value <= timedelta(0):
+            raise InvalidInputError(
+                f"Options.{name} is a datetime.timedelta longer than 0; got {value!r}", option=name
+            )

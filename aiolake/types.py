@@ -152,9 +152,13 @@ class ClassLabel(msgspec.Struct, frozen=True, tag_field="type", tag="class_label
         def __init__(self, names: Iterable[str]) -> None: ...
 
     def __post_init__(self) -> None:
-        if isinstance(self.names, str) or not isinstance(self.names, Iterable):
-            raise InvalidInputError(f"label names are a sequence of text, got {self.names!r}")
-        names = tuple(self.names)
+        unordered = isinstance(self.names, str | set | frozenset | Mapping)
+        if unordered or not isinstance(self.names, Iterable):
+            raise InvalidInputError(
+                "label names are a sequence of text in the order of their numbers, as a list; "
+                f"got {self.names!r:.200}"
+            )
+        names = tuple(str(name) if isinstance(name, str) else name for name in self.names)
         if not names:
             raise InvalidInputError("a ClassLabel needs at least one name")
         for name in names:
@@ -204,12 +208,14 @@ class Embedding(msgspec.Struct, frozen=True, tag_field="type", tag="embedding"):
 
     if TYPE_CHECKING:
 
-        def __init__(self, n: int, dtype: DTypeName = "float32") -> None: ...
+        def __init__(self, n: SupportsIndex, dtype: DTypeName = "float32") -> None: ...
 
     def __post_init__(self) -> None:
         name = canonical_dtype(self.dtype)
-        if not _is_int(self.n) or not 1 <= self.n <= 1 << 32:
-            raise InvalidInputError(f"an Embedding's n is a number from 1, got {self.n!r}")
+        n = None if isinstance(self.n, bool) else getattr(self.n, "__index__", None)
+        if n is None or not 1 <= n() <= 1 << 32:
+            raise InvalidInputError(f"an Embedding's n is a whole number from 1, got {self.n!r}")
+        msgspec.structs.force_setattr(self, "n", n())
         if dtype_kind(name) not in ("i", "u", "f"):
             raise InvalidInputError(f"an Embedding holds integers or floats, not {name}")
         msgspec.structs.force_setattr(self, "dtype", name)
@@ -325,9 +331,11 @@ class Schema(msgspec.Struct, frozen=True, dict=True, repr_omit_defaults=True):
         """
         if isinstance(names, str):
             raise InvalidInputError(f"columns are a list of names: [{names!r}], not text")
+        if not isinstance(names, Iterable):
+            raise InvalidInputError(f"columns are a list of names, got {names!r}")
         wanted = tuple(names)
         for name in wanted:
-            if name not in self._by_name:
+            if not isinstance(name, str) or name not in self._by_name:
                 raise InvalidInputError(self._unknown(name), column=name)
         return Schema(tuple(self._by_name[name] for name in wanted))
 

@@ -12,6 +12,7 @@ comes out, always ``(h, w, channels)`` and writable:
 
 from __future__ import annotations
 
+import os
 import sys
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
@@ -172,7 +173,8 @@ def _pixels_of(value: object) -> Pixels:
     if module is not None and isinstance(value, module.Image):
         return _pixels_of_pillow(value)
     if not hasattr(value, "__array__"):
-        hint = "; read the file: pathlib.Path(path).read_bytes()" if isinstance(value, str) else ""
+        is_path = isinstance(value, str | os.PathLike)
+        hint = "; read the file: pathlib.Path(path).read_bytes()" if is_path else ""
         raise InvalidInputError(
             f"expected an encoded picture (bytes), a PIL.Image or an array, got {describe(value)}"
             f"{hint}"

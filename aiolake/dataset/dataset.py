@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, NoReturn, Self, SupportsIndex
 
 import msgspec
 
@@ -15,7 +15,7 @@ from aiolake import keys
 from aiolake._aio import Guard
 from aiolake.chunks.stream import Batches
 from aiolake.dataset.refs import Branches, Tags
-from aiolake.dataset.select import Selector
+from aiolake.dataset.select import Selector, whole_number
 from aiolake.dataset.session import Lease
 from aiolake.dataset.state import Core, State, load_state
 from aiolake.dataset.transaction import Transaction
@@ -171,6 +171,9 @@ class Dataset:
         at = self._branch or "fixed"
         return f"<Dataset {self.url}@{self.snapshot} ({at}): {len(self):,} rows>"
 
+    def __iter__(self) -> NoReturn:
+        self._view.__iter__()
+
     def __getitem__(self, selector: Selector) -> View:
         """A view of some rows; see ``View``."""
         return self._view[selector]
@@ -186,12 +189,16 @@ class Dataset:
         return await self._view.read(rows, columns=columns, decode=decode)
 
     async def read_bytes(
-        self, row: int, column: str, start: int = 0, stop: int | None = None
+        self,
+        row: SupportsIndex,
+        column: str,
+        start: SupportsIndex = 0,
+        stop: SupportsIndex | None = None,
     ) -> bytes:
         """Read bytes of one stored sample; see ``View.read_bytes``."""
         return await self._view.read_bytes(row, column, start, stop)
 
-    def batches(self, n: int, *, decode: bool = True) -> Batches:
+    def batches(self, n: SupportsIndex, *, decode: bool = True) -> Batches:
         """Stream all rows in order; see ``View.batches``."""
         return self._view.batches(n, decode=decode)
 
@@ -251,14 +258,17 @@ class Dataset:
         return self.snapshot != before
 
     async def history(self, limit: int = 100) -> tuple[SnapshotInfo, ...]:
-        """The handle's snapshot and those before it, newest first."""
+        """The handle's snapshot and those before it, newest first; at most ``limit`` of them."""
         self._guard.check()
+        if (whole_number(limit) or 0) < 1:
+            raise InvalidInputError(f"a history's limit is a number from 1, got {limit!r}")
         chain = await self._core.log.run(ancestors(self._state.entry, limit))
         return tuple(info_of(entry) for entry in chain)
 
     async def diff(self, old: int, new: int | None = None) -> SnapshotDiff:
         """What differs from snapshot ``old`` to ``new`` (the handle's own by default)."""
         self._guard.check()
+        old, new = keys.check_snapshot(old), None if new is None else keys.check_snapshot(new)
         head, _ = await self._core.log.forward(self._state.head)
         entry = self._require_same(head)
         first = await self._core.log.run(snapshot_of(entry, old))
@@ -273,7 +283,8 @@ class Dataset:
         if self._branch is None:
             raise ReadOnlyError("this handle is fixed at a snapshot; open a branch to write")
         keys.check_message(message)
-        intent = Restore(on_branch=self._branch, snapshot=snapshot, message=message)
+        n = keys.check_snapshot(snapshot)
+        intent = Restore(on_branch=self._branch, snapshot=n, message=message)
         head, seen = await self._core.log.forward(self._state.head)
         context = Context(self.url, keys.new_id())
         committed = await self._core.log.commit(intent, head, seen, context)
@@ -357,6 +368,16 @@ class Dataset:
     def _end_transaction(self, transaction: Transaction) -> None:
         if self._transaction is transaction:
             self._transaction = None
+
+
+def require_handle(dataset: object, what: str) -> None:
+    """Refuse anything but an open dataset that may be used here."""
+    if not isinstance(dataset, Dataset):
+        raise InvalidInputError(
+            f"{what}() takes an open dataset, got {dataset!r:.80}; open it first: "
+            "ds = await aiolake.open_dataset(url)"
+        )
+    dataset._guard.check()
 
 
 def _spec(spec: DatasetSpec) -> DatasetSpec:

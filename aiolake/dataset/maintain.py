@@ -12,7 +12,7 @@ import numpy as np
 from aiolake import keys
 from aiolake._aio import map_concurrently
 from aiolake.chunks.plan import Fetch, Units, coalesce
-from aiolake.dataset.dataset import Dataset
+from aiolake.dataset.dataset import Dataset, require_handle
 from aiolake.dataset.state import Core
 from aiolake.errors import AiolakeError, InvalidInputError, NotFoundError
 from aiolake.format.checksum import crc32c
@@ -48,9 +48,12 @@ async def expire(
     Returns:
         The number below which snapshots are expired now.
     """
-    dataset._guard.check()
+    require_handle(dataset, "expire")
     if (older_than is None) == (below is None):
         raise InvalidInputError("expire() takes older_than or below, one of them")
+    if older_than is not None:
+        _check_period("older_than", older_than)
+    below = None if below is None else keys.check_snapshot(below)
     core = dataset._core
     head, _ = await core.log.forward(dataset._state.head)
     entry = dataset._require_same(head)
@@ -61,6 +64,13 @@ async def expire(
     intent = Expire(below=below)
     committed = await core.log.commit(intent, head, (), Context(core.url, keys.new_id()))
     return committed.entry.state.expire_below
+
+
+def _check_period(name: str, period: object) -> None:
+    if not isinstance(period, timedelta):
+        raise InvalidInputError(f"{name} is a datetime.timedelta, got {period!r}")
+    if period < timedelta(0):
+        raise InvalidInputError(f"{name} must not be negative")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,9 +105,8 @@ async def gc(
 
     Cost: one GET for each snapshot, list and manifest that may still be opened, and a listing.
     """
-    dataset._guard.check()
-    if grace < timedelta(0):
-        raise InvalidInputError("grace must not be negative")
+    require_handle(dataset, "gc")
+    _check_period("grace", grace)
     core = dataset._core
     head, _ = await core.log.forward(dataset._state.head)
     entry = dataset._require_same(head)
@@ -190,7 +199,7 @@ async def verify(dataset: Dataset) -> Verified:
 
     Cost: reads the whole log and every object that is referenced.
     """
-    dataset._guard.check()
+    require_handle(dataset, "verify")
     head, _ = await dataset._core.log.forward(dataset._state.head)
     return await _Verifier(dataset._core).run(dataset._require_same(head))
 

@@ -80,6 +80,13 @@ def open_dataset(
         raise InvalidInputError("give one of branch, tag, snapshot and time")
     _refuse_later_features(token, links)
     address = urls.parse(url)
+    if snapshot is not None:
+        snapshot = keys.check_snapshot(snapshot)
+    if time is not None and not isinstance(time, datetime):
+        raise InvalidInputError(
+            f"time is a datetime.datetime, got {time!r}; a text becomes one with "
+            "datetime.fromisoformat()"
+        )
     target = _Target(branch, tag, snapshot, time)
 
     async def opened(core: Core, held: Lease) -> Dataset:
@@ -221,7 +228,7 @@ async def _purge(core: Core) -> None:
         token = None
         while True:
             page = await core.store.list(prefix, token=token)
-            found += [item.key for item in page.objects]
+            found += [item.key for item in page.objects if keys.is_ours(item.key)]
             token = page.token
             if token is None:
                 break
@@ -287,8 +294,7 @@ async def _refuse_foreign(core: Core) -> None:
     if core.store.listing.value == "none":
         return
     page = await core.store.list("", limit=5)
-    known = (keys.LOG, f"{keys.CHUNKS}/", f"{keys.LISTS}/", f"{keys.MANIFESTS}/")
-    foreign = [item.key for item in page.objects if not item.key.startswith(known)]
+    foreign = [item.key for item in page.objects if not keys.is_ours(item.key)]
     if foreign:
         raise FormatError(
             f"{core.url} holds no aiolake dataset but other objects ({', '.join(foreign[:3])}); "

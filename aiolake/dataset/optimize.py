@@ -11,7 +11,7 @@ from aiolake._aio import Tasks
 from aiolake.chunks.assemble import encoded_of
 from aiolake.chunks.read import ColumnReader
 from aiolake.chunks.write import PieceWriter, Target, Uploader, finish
-from aiolake.dataset.dataset import Dataset
+from aiolake.dataset.dataset import Dataset, require_handle
 from aiolake.dataset.state import State
 from aiolake.errors import ReadOnlyError
 from aiolake.format.entry import Piece
@@ -40,7 +40,7 @@ async def optimize(dataset: Dataset, *, message: str = "optimize") -> int | None
 
     Cost: reads and writes every payload byte of the columns that are rewritten.
     """
-    dataset._guard.check()
+    require_handle(dataset, "optimize")
     if dataset.branch is None:
         raise ReadOnlyError("this handle is fixed at a snapshot; open a branch to optimize")
     keys.check_message(message)

@@ -51,15 +51,16 @@ class Branches(_Names):
         """
         keys.check_ref_name(name, "branch")
         head, refs = await self._refs()
-        n = self._dataset.snapshot if snapshot is None else snapshot
+        n = self._dataset.snapshot if snapshot is None else keys.check_snapshot(snapshot)
         if name in refs.tags:
             raise _taken(name, "tag")
         await self._commit(SetBranch(name=name, snapshot=n, expected=None), head)
 
     async def move(self, name: str, snapshot: int) -> None:
         """Let a branch name another snapshot; what it named stays until it is expired."""
+        n = keys.check_snapshot(snapshot)
         head, refs = await self._refs()
-        await self._commit(SetBranch(name=name, snapshot=snapshot, expected=_at(refs, name)), head)
+        await self._commit(SetBranch(name=name, snapshot=n, expected=_at(refs, name)), head)
 
     async def delete(self, name: str) -> None:
         """Delete a branch; its snapshots stay until they are expired."""
@@ -79,7 +80,7 @@ class Tags(_Names):
         """Create a tag at a snapshot; by default at the handle's own."""
         keys.check_ref_name(name, "tag")
         head, refs = await self._refs()
-        n = self._dataset.snapshot if snapshot is None else snapshot
+        n = self._dataset.snapshot if snapshot is None else keys.check_snapshot(snapshot)
         if name in refs.branches:
             raise _taken(name, "branch")
         await self._commit(SetTag(name=name, snapshot=n, expected=None), head)

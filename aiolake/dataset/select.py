@@ -4,17 +4,27 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Sequence
-from typing import Any, TypeAlias
+from typing import Any, SupportsIndex, TypeAlias
 
 import numpy as np
 
 from aiolake.errors import InvalidInputError, OutOfRangeError
 from aiolake.ranges import Ids, Runs
 
-__all__ = ["Selector", "one_position", "positions", "select_rows"]
+__all__ = ["Selector", "one_position", "positions", "select_rows", "whole_number"]
 
-Selector: TypeAlias = "int | slice | Sequence[int] | Sequence[bool] | np.ndarray[Any, Any]"
+Selector: TypeAlias = "SupportsIndex | slice | Sequence[SupportsIndex] | np.ndarray[Any, Any]"
 """An index, a slice, a list or array of indexes, or a mask with one truth value per row."""
+
+
+def whole_number(value: object) -> int | None:
+    """A whole number of any kind as an ``int``; ``None`` for anything else, truth values too."""
+    if isinstance(value, bool | np.bool_):
+        return None
+    try:
+        return operator.index(value)  # type: ignore[arg-type]
+    except TypeError:
+        return None
 
 
 def one_position(selector: object, n: int) -> int | None:
@@ -27,9 +37,8 @@ def one_position(selector: object, n: int) -> int | None:
         return selector
     if isinstance(selector, bool | np.bool_):
         raise InvalidInputError("a truth value is no row; use an index, a slice, a list or a mask")
-    try:
-        index = operator.index(selector)  # type: ignore[arg-type]
-    except TypeError:
+    index = whole_number(selector)
+    if index is None:
         return None
     if not -n <= index < n:
         raise OutOfRangeError(
@@ -77,7 +86,15 @@ def _as_array(selector: object) -> Any:
         raise InvalidInputError(
             f"{selector!r} selects no rows; use an index, a slice, a list of indexes or a mask"
         )
-    array = np.asarray(selector)
+    if np.ma.is_masked(selector):
+        raise InvalidInputError(
+            "the selection is masked in part, where rows are None; say what is meant there, as in "
+            "selection.filled(False)"
+        )
+    try:
+        array = np.asarray(selector)
+    except ValueError as error:
+        raise InvalidInputError(f"{selector!r:.80} selects no rows: {error}") from error
     if array.ndim != 1:
         raise InvalidInputError(f"a selection has one dimension, got shape {array.shape}")
     if not array.size:

@@ -170,6 +170,8 @@ class Lease:
 async def lease(session: Session | None, options: Options | None) -> Lease:
     """The session to use: the given one; one of its own for given options; else the default."""
     if session is not None:
+        if not isinstance(session, Session):
+            raise InvalidInputError(f"session must be an aiolake.Session, got {session!r}")
         await session._start()
         return Lease(session, _nothing)
     if options is not None:

@@ -208,24 +208,24 @@ class Transaction:
     def add_column(
         self,
         name: str,
-        type: ColumnType,
+        type: ColumnType | type,
         *,
         default: Any = None,
         metadata: Mapping[str, Any] | None = None,
     ) -> None:
         """Add a column; rows there are, and rows appended without knowing it, hold ``default``."""
         self._check_idle()
-        ((name, type),) = parse_schema({name: type})
+        ((name, parsed),) = parse_schema({name: type})
         columns = self._columns
         if name in columns.targets:
             raise InvalidInputError(f"there is a column {name!r} already", column=name)
         check_column_names([*columns.targets, name])
-        target = Target(-1 - len(columns.added), name, type)
+        target = Target(-1 - len(columns.added), name, parsed)
         constant = constant_of(target, default)
         checked = check_metadata(metadata or {})
         for i, (writer, _) in enumerate(self._appends):
             self._filled.append((target, constant, self._appended_runs(i, writer)))
-        columns.added[target.id] = NewColumn(target.id, name, type, constant, checked)
+        columns.added[target.id] = NewColumn(target.id, name, parsed, constant, checked)
         columns.targets[name] = target
 
     def rename_column(self, old: str, new: str) -> None:

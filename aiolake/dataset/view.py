@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from time import perf_counter
-from typing import Any, NoReturn, Self
+from typing import Any, NoReturn, Self, SupportsIndex
 
 import numpy as np
 
@@ -12,7 +12,13 @@ from aiolake._aio import Guard
 from aiolake.chunks.assemble import Decode
 from aiolake.chunks.read import MISS
 from aiolake.chunks.stream import Batches, Selection
-from aiolake.dataset.select import Selector, one_position, positions, select_rows
+from aiolake.dataset.select import (
+    Selector,
+    one_position,
+    positions,
+    select_rows,
+    whole_number,
+)
 from aiolake.dataset.state import Core, State
 from aiolake.errors import InvalidInputError, NotFoundError
 from aiolake.ranges import Ids, Runs
@@ -53,6 +59,13 @@ class View:
     def __bool__(self) -> bool:
         return True
 
+    def __iter__(self) -> NoReturn:
+        # Without this Python would iterate by __getitem__, over views of one row each.
+        raise TypeError(
+            "rows are not iterated over one by one; stream them: async with view.batches(64) as "
+            "batches: async for batch in batches: ..."
+        )
+
     def __repr__(self) -> str:
         columns = ", ".join(self._names)
         return f"<View of {self._core.url}@{self.snapshot}: {len(self):,} rows of {columns}>"
@@ -78,6 +91,8 @@ class View:
         """
         if not columns:
             raise InvalidInputError("select() needs at least one column")
+        if len(columns) == 1 and not isinstance(columns[0], str):
+            raise InvalidInputError(f"select() takes names, as in select('a', 'b'); got {columns}")
         schema = self._schema.select(columns)
         return View(self._core, self._guard, self._state, self._rows, schema)
 
@@ -124,7 +139,11 @@ class View:
             raise await self._core.explained(error, self.snapshot) from error
 
     async def read_bytes(
-        self, row: int, column: str, start: int = 0, stop: int | None = None
+        self,
+        row: SupportsIndex,
+        column: str,
+        start: SupportsIndex = 0,
+        stop: SupportsIndex | None = None,
     ) -> bytes:
         """Bytes ``[start, stop)`` of one stored sample of an ``Image`` or ``Bytes`` column.
 
@@ -135,19 +154,18 @@ class View:
             InvalidInputError: Another column type, or a negative range.
         """
         self._guard.check()
-        if start < 0 or (stop is not None and stop < start):
-            raise InvalidInputError(f"{start}..{stop} is no byte range")
+        first, last = _byte_range(start, stop)
         reader = self._state.reader.column(self._schema.select([column]).names[0])
         one = one_position(row, len(self._rows))
         if one is None:
             raise InvalidInputError(f"read_bytes reads one row, got {row!r}")
         id = np.asarray([self._rows.at(one)], np.int64)
         try:
-            return await reader.read_bytes(id, start, stop)
+            return await reader.read_bytes(id, first, last)
         except NotFoundError as error:
             raise await self._core.explained(error, self.snapshot) from error
 
-    def batches(self, n: int, *, decode: bool = True) -> ExplainedBatches:
+    def batches(self, n: SupportsIndex, *, decode: bool = True) -> ExplainedBatches:
         """Stream the view in order, ``n`` rows at a time; the last batch is shorter.
 
         Use it as ``async with view.batches(64) as batches: async for batch in batches: ...``.
@@ -160,13 +178,14 @@ class View:
         Cost: about one GET per chunk object of each column for a view in stored order.
         """
         self._guard.check()
-        if isinstance(n, bool) or not isinstance(n, int) or n < 1:
+        size = whole_number(n)
+        if size is None or size < 1:
             raise InvalidInputError(f"a batch has at least 1 row, got {n!r}")
         selection = Selection(
             n=len(self._rows),
             ids=self._ids,
             names=self._names,
-            batch_size=n,
+            batch_size=size,
             decode=Decode.FULL if decode else Decode.RAW,
             ascending=self._rows.ascending,
         )
@@ -175,7 +194,7 @@ class View:
 
     def _checked(self, columns: Iterable[str]) -> tuple[str, ...]:
         """Names of columns; those checked last, as a loop of reads gives them, are known good."""
-        if isinstance(columns, str):
+        if isinstance(columns, str) or not isinstance(columns, Iterable):
             return self._schema.select(columns).names
         names = tuple(columns)
         if names != self._last_checked or not names:
@@ -188,6 +207,14 @@ class View:
     def _on(self, state: State) -> View:
         """All rows and columns of another snapshot."""
         return View(self._core, self._guard, state, state.rows, state.schema)
+
+
+def _byte_range(start: SupportsIndex, stop: SupportsIndex | None) -> tuple[int, int | None]:
+    first = whole_number(start)
+    last = None if stop is None else whole_number(stop)
+    if first is None or first < 0 or (stop is not None and (last is None or last < first)):
+        raise InvalidInputError(f"{start!r}..{stop!r} is no byte range")
+    return first, last
 
 
 class ExplainedBatches(Batches):
