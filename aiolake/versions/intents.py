@@ -285,6 +285,8 @@ class SetBranch(_Base):
         _check_name("branch", self.name, table.branches.get(self.name), self.expected)
         if self.snapshot is None and self.name == DEFAULT_BRANCH:
             raise InvalidInputError(f"the branch {DEFAULT_BRANCH!r} cannot be deleted")
+        if self.expected is None:
+            _check_free((yield from refs_with(entry, tag=self.name)).tags, "tag", self.name)
         if self.snapshot is not None:
             yield from snapshot_of(entry, self.snapshot)
         refs = _named(entry.refs, branch=self.name, n=self.snapshot)
@@ -310,10 +312,19 @@ class SetTag(_Base):
         entry = require_dataset(head, url)
         table = yield from refs_with(entry, tag=self.name)
         _check_name("tag", self.name, table.tags.get(self.name), self.expected)
+        if self.expected is None:
+            branches = (yield from refs_with(entry, branch=self.name)).branches
+            _check_free(branches, "branch", self.name)
         if self.snapshot is not None:
             yield from snapshot_of(entry, self.snapshot)
         refs = _named(entry.refs, tag=self.name, n=self.snapshot)
         return self._body(entry, self.kind, self.effects, refs=refs)
+
+
+def _check_free(table: Mapping[str, int | None], what: str, name: str) -> None:
+    """A name is a branch's or a tag's: ``url@name`` must mean one of them."""
+    if table.get(name) is not None:
+        raise AlreadyExistsError(f"{name!r} is the name of a {what} already", **{what: name})
 
 
 def _check_name(what: str, name: str, found: int | None, expected: int | None) -> None:
