@@ -13,7 +13,7 @@ from aiolake.chunks.read import ColumnReader
 from aiolake.chunks.write import PieceWriter, Target, Uploader, finish
 from aiolake.dataset.dataset import Dataset, require_handle
 from aiolake.dataset.state import State
-from aiolake.errors import ReadOnlyError
+from aiolake.errors import NotFoundError, ReadOnlyError
 from aiolake.format.entry import Piece
 from aiolake.versions.commit import Context
 from aiolake.versions.delta import Delta
@@ -37,6 +37,7 @@ async def optimize(dataset: Dataset, *, message: str = "optimize") -> int | None
     Raises:
         ConflictError: Pieces it replaces are gone.
         ReadOnlyError: The handle is fixed at a snapshot.
+        SnapshotExpiredError: The handle's snapshot was expired and collected; refresh it.
 
     Cost: reads and writes every payload byte of the columns that are rewritten.
     """
@@ -44,6 +45,14 @@ async def optimize(dataset: Dataset, *, message: str = "optimize") -> int | None
     if dataset.branch is None:
         raise ReadOnlyError("this handle is fixed at a snapshot; open a branch to optimize")
     keys.check_message(message)
+    state, core = dataset._state, dataset._core
+    try:
+        return await _optimize(dataset, dataset.branch, message)
+    except NotFoundError as error:
+        raise await core.explained(error, state.entry.n) from error
+
+
+async def _optimize(dataset: Dataset, branch: str, message: str) -> int | None:
     state, core = dataset._state, dataset._core
     plan = await _plan(state)
     if not plan:
@@ -67,7 +76,7 @@ async def optimize(dataset: Dataset, *, message: str = "optimize") -> int | None
         replaced=tuple(piece for _, pieces in plan for piece in pieces), replacements=replacements
     )
     intent = Commit(
-        on_branch=dataset.branch, delta=delta, base=head.n, message=message, kind="optimize"
+        on_branch=branch, delta=delta, base=head.n, message=message, kind="optimize"
     )
     committed = await core.log.commit(intent, head, seen, Context(core.url, keys.new_id()))
     await dataset._follow(committed.head)
