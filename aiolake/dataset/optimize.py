@@ -75,9 +75,7 @@ async def _optimize(dataset: Dataset, branch: str, message: str) -> int | None:
     delta = Delta(
         replaced=tuple(piece for _, pieces in plan for piece in pieces), replacements=replacements
     )
-    intent = Commit(
-        on_branch=branch, delta=delta, base=head.n, message=message, kind="optimize"
-    )
+    intent = Commit(on_branch=branch, delta=delta, base=head.n, message=message, kind="optimize")
     committed = await core.log.commit(intent, head, seen, Context(core.url, keys.new_id()))
     await dataset._follow(committed.head)
     return committed.entry.n
