@@ -71,7 +71,8 @@ class Guard:
         if running is None:
             raise WrongLoopError(
                 f"{self._what} needs its event loop and none runs here; await it in a coroutine, "
-                "or use aiolake.Portal from synchronous code"
+                "or call it through its portal: portal.call(ds.read, 3), "
+                "portal.iterate(lambda: ds.batches(64)); see aiolake.Portal"
             )
         if self._loop is None:
             self._loop, self._thread = running, get_ident()

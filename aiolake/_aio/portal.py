@@ -6,7 +6,7 @@ import asyncio
 import concurrent.futures
 import enum
 import threading
-from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Coroutine, Iterator
 from contextlib import AbstractAsyncContextManager, AbstractContextManager
 from types import TracebackType
 from typing import (
@@ -81,11 +81,14 @@ class Portal:
         """Await ``fn(*args)`` on the portal's loop and give its result or failure.
 
         Raises:
+            InvalidInputError: ``fn`` is what a function gave, not the function.
             ForkedError: The portal belongs to the parent process.
             ClosedError: It is not open, or was closed meanwhile.
             WrongLoopError: Called on the portal's own loop, which would wait for itself.
         """
-        future = self._enter().portal.start_task_soon(fn, *args)
+        running = self._enter()
+        _check_function(fn)
+        future = running.portal.start_task_soon(fn, *args)
         try:
             return future.result()
         except concurrent.futures.CancelledError:
@@ -107,6 +110,7 @@ class Portal:
             ForkedError, ClosedError, WrongLoopError: As ``call``.
         """
         self._enter()
+        _check_function(factory)
         return self._iterate(factory)
 
     def _iterate(
@@ -153,6 +157,17 @@ class _Running:
 
 def _whereabouts() -> tuple[asyncio.AbstractEventLoop, int]:
     return asyncio.get_running_loop(), threading.get_ident()
+
+
+def _check_function(fn: object) -> None:
+    if callable(fn):
+        return
+    if isinstance(fn, Coroutine):
+        fn.close()
+    raise InvalidInputError(
+        f"a portal takes the function, not what it gave ({type(fn).__name__}): "
+        "portal.call(ds.read, 3), portal.iterate(lambda: ds.batches(64))"
+    )
 
 
 def _refuse_forked(generation: int) -> None:

@@ -93,7 +93,10 @@ def open_dataset(
         head = await core.log.head()
         if head.entry is None:
             await _refuse_foreign(core)
-        newest = require_dataset(head, core.url)
+        try:
+            newest = require_dataset(head, core.url)
+        except NotFoundError as error:
+            raise _with_reference(error, core.url) from None
         try:
             entry = await _resolve(core, newest, target)
             state = await load_state(core, head, entry)
@@ -258,6 +261,18 @@ async def _resolve(core: Core, head: Entry, target: _Target) -> Entry:
     if target.time is not None:
         return await run(snapshot_at(head, _utc(target.time), DEFAULT_BRANCH))
     return await run(snapshot_of_branch(head, target.branch or DEFAULT_BRANCH))
+
+
+def _with_reference(error: NotFoundError, url: str) -> NotFoundError:
+    """``URL@name`` is the command line's way to name a branch or a tag."""
+    before, at, name = url.rpartition("@")
+    if not at or "/" in name:
+        return error
+    message = (
+        f"{error.message}. If {name!r} is a branch, a tag or a snapshot of {before}, "
+        "say so with branch=, tag= or snapshot="
+    )
+    return NotFoundError(message, **error.context)
 
 
 def _utc(time: datetime) -> datetime:

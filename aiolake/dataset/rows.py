@@ -37,7 +37,10 @@ class RowSlices:
 
     async def _of_columns(self, columns: Any) -> AsyncIterator[Block]:
         if not isinstance(columns, Mapping):
-            raise InvalidInputError(f"columns is a mapping of names to values, got {columns!r}")
+            raise InvalidInputError(
+                f"columns is a mapping of names to values, got {type(columns).__name__}"
+                f"{_pandas_hint(columns)}"
+            )
         check_columns(columns, self._names)
         n_rows = column_lengths(columns)
         per_row = sum(_nbytes(values) for values in columns.values()) // max(1, n_rows)
@@ -70,14 +73,14 @@ async def _iterated(rows: Any) -> AsyncIterator[Any]:
     elif isinstance(rows, AsyncIterable):
         async for row in rows:
             yield row
-    elif isinstance(rows, Iterable) and not isinstance(rows, str | bytes):
+    elif isinstance(rows, Iterable) and not isinstance(rows, str | bytes) and not _is_pandas(rows):
         iterator: Iterator[Any] = iter(rows)
         for row in iterator:
             yield row
     else:
         raise InvalidInputError(
             "append() takes a row (a mapping of column to value) or rows, got "
-            f"{type(rows).__name__}"
+            f"{type(rows).__name__}{_pandas_hint(rows)}"
         )
 
 
@@ -91,7 +94,10 @@ def check_columns(
     """
     where = "" if number is None else f"row {number}: "
     if not isinstance(row, Mapping):
-        raise InvalidInputError(f"{where}a row is a mapping of column to value, got {row!r:.80}")
+        shown = type(row).__name__ if _is_pandas(row) else f"{row!r:.80}"
+        raise InvalidInputError(
+            f"{where}a row is a mapping of column to value, got {shown}{_pandas_hint(row)}"
+        )
     if len(row) == len(names) and all(name in row for name in names):
         return
     unknown = [name for name in row if name not in names]
@@ -105,6 +111,17 @@ def check_columns(
             f"{where}column {missing[0]!r} is missing; give None for a row without a value",
             column=missing[0],
         )
+
+
+def _is_pandas(value: object) -> bool:
+    """Data frames and series: like mappings, yet no ``Mapping``, and not known by import here."""
+    return hasattr(value, "to_dict") and hasattr(value, "keys")
+
+
+def _pandas_hint(value: object) -> str:
+    if not _is_pandas(value):
+        return ""
+    return "; append a data frame with columns=dict(df), a series with series.to_dict()"
 
 
 def column_lengths(columns: Mapping[str, Any]) -> int:

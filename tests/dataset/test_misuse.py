@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterator
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from aiolake import (
     FormatError,
     Image,
     InvalidInputError,
+    NotFoundError,
     Options,
     Tensor,
     Text,
@@ -227,3 +229,32 @@ async def test_a_directory_named_like_an_escape_is_opened_again(tmp_path: Path) 
     for address in (url, spec):
         async with aiolake.open_dataset(address) as again:
             assert again.url == url
+
+
+async def test_a_reference_in_an_address_says_how_to_give_it(tmp_path: Path) -> None:
+    words = (f"'v1' is a branch, a tag or a snapshot of file://{tmp_path}", "tag=")
+    with raises(NotFoundError, "there is no dataset", *words):
+        await aiolake.open_dataset(f"{tmp_path}@v1")
+
+
+# Data frames.
+
+
+class Frame:
+    """As pandas has it: keys, columns and a long ``repr``, and no ``Mapping``."""
+
+    def keys(self) -> list[str]:
+        return ["label"]
+
+    def to_dict(self) -> dict[str, Any]:
+        return {"label": [1]}
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.keys())
+
+
+@pytest.mark.parametrize("given", [{"rows": Frame()}, {"rows": [Frame()]}, {"columns": Frame()}])
+async def test_data_frames(flowers: Dataset, backend: Backend, given: Any) -> None:
+    words = ("got Frame;", "columns=dict(df)", "series.to_dict()")
+    async with refused(backend, InvalidInputError, *words):
+        await commit(flowers, lambda tx: tx.append(**given))

@@ -417,3 +417,14 @@ def test_an_iterator_dropped_on_the_portals_own_loop_does_not_hang_it(portal: Po
     portal.call(drop)
     assert portal.call(n_tasks) == 0
     assert numbers.events == ["enter", "exit clean"]
+
+
+def test_the_function_is_taken_and_not_what_it_gave(portal: Portal) -> None:
+    async def work() -> int:
+        return 1
+
+    # A coroutine that is not closed warns, and a warning is a failure.
+    with pytest.raises(InvalidInputError, match=r"coroutine.*portal\.call\(ds\.read, 3\)"):
+        portal.call(work())  # type: ignore[arg-type]
+    with pytest.raises(InvalidInputError, match=r"Numbers.*portal\.iterate\(lambda:"):
+        portal.iterate(Numbers())  # type: ignore[arg-type]
