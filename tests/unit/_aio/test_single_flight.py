@@ -22,7 +22,7 @@ class Source:
     async def fetch(self) -> int:
         self.n_begun += 1
         try:
-            await asyncio.sleep(0.01)
+            await asyncio.sleep(0.1)
         except asyncio.CancelledError:
             for _ in range(5):
                 await asyncio.sleep(0)
