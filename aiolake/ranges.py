@@ -1,27 +1,16 @@
-"""Half-open byte ranges, and runs of row ids, as values."""
+"""Runs of row ids, as values."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from typing import TypeAlias
 
-import msgspec
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["EMPTY", "ByteRange", "Ids", "Runs", "distinct"]
+__all__ = ["EMPTY", "Ids", "Runs", "distinct"]
 
 Ids: TypeAlias = npt.NDArray[np.int64]
-
-
-class ByteRange(msgspec.Struct, frozen=True, order=True):
-    """The bytes ``[start, stop)`` of one object; ``stop`` is exclusive, both are >= 0."""
-
-    start: int
-    stop: int
-
-    def __len__(self) -> int:
-        return self.stop - self.start
 
 
 class Runs:

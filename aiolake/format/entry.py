@@ -12,7 +12,6 @@ import msgspec
 from aiolake.errors import CorruptDataError, FormatError, UnsupportedVersionError
 from aiolake.format.checksum import crc32c
 from aiolake.keys import MAX_ENTRY
-from aiolake.ranges import Runs
 from aiolake.types import Constant, Schema
 
 __all__ = [
@@ -399,8 +398,3 @@ def _check_version(found: _Versioned, key: str) -> None:
 def unwritable_features(entry: Entry) -> tuple[str, ...]:
     """Features a writer must know and this release does not."""
     return tuple(sorted(set(entry.requires.write) - KNOWN_FEATURES))
-
-
-def runs_of(value: tuple[int, ...]) -> Runs:
-    """The runs an inline ``RunsValue`` holds."""
-    return Runs.from_flat(value)

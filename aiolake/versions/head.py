@@ -6,7 +6,6 @@ never deleted, so the numbers have no gaps.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -247,11 +246,6 @@ def _refs_then(head: Entry, found: Entry, branch: str) -> Steps[Refs]:
             f"opened is {head.state.expire_below}",
             snapshot=found.n,
         ) from error
-
-
-def snapshot_numbers(entries: Sequence[Entry]) -> tuple[int, ...]:
-    """The numbers of those that are commits."""
-    return tuple(entry.n for entry in entries if entry.snapshot is not None)
 
 
 def held_numbers(refs: Refs) -> tuple[int, ...]:
