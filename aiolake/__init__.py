@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from aiolake._aio import Portal
-    from aiolake.dataset.dataset import Dataset, DatasetSpec, SnapshotInfo
+    from aiolake.dataset.dataset import Dataset, DatasetSpec
+    from aiolake.dataset.history import History, SnapshotInfo
     from aiolake.dataset.maintain import Collected, Problem, Verified, expire, gc, verify
     from aiolake.dataset.open import create_dataset, dataset_exists, delete_dataset, open_dataset
     from aiolake.dataset.optimize import optimize
@@ -80,6 +81,7 @@ __all__ = [
     "ForkedError",
     "FormatError",
     "Found",
+    "History",
     "HubError",
     "Image",
     "InvalidInputError",
@@ -123,7 +125,8 @@ __all__ = [
 
 _HOMES = {
     "aiolake._aio": ("Portal",),
-    "aiolake.dataset.dataset": ("Dataset", "DatasetSpec", "SnapshotInfo"),
+    "aiolake.dataset.dataset": ("Dataset", "DatasetSpec"),
+    "aiolake.dataset.history": ("History", "SnapshotInfo"),
     "aiolake.dataset.maintain": ("Collected", "Problem", "Verified", "expire", "gc", "verify"),
     "aiolake.dataset.open": ("create_dataset", "dataset_exists", "delete_dataset", "open_dataset"),
     "aiolake.dataset.optimize": ("optimize",),

@@ -113,8 +113,8 @@ def check_snapshot(number: SupportsIndex) -> int:
         except TypeError:
             pass
     raise InvalidInputError(
-        f"a snapshot is named by its number, got {number!r}; ds.history(), ds.branches.list() and "
-        "ds.tags.list() give the numbers",
+        f"a snapshot is named by its number, got {number!r}; ds.history.list(), "
+        "ds.branches.list() and ds.tags.list() give the numbers",
         snapshot=number,
     )
 

@@ -22,8 +22,9 @@ from aiolake.cli.show import (
     values_of,
     when,
 )
-from aiolake.dataset.dataset import Dataset, SnapshotInfo
+from aiolake.dataset.dataset import Dataset
 from aiolake.dataset.describe import column_sizes
+from aiolake.dataset.history import SnapshotInfo
 from aiolake.dataset.view import View
 from aiolake.errors import InvalidInputError
 from aiolake.types import Column, summary
@@ -51,7 +52,7 @@ async def info(address: str, /, *, common: Common = DEFAULTS) -> Exit:
 
 
 async def _facts(dataset: Dataset) -> dict[str, Any]:
-    (newest,) = await dataset.history(limit=1)
+    (newest,) = await dataset.history.list(limit=1)
     sizes = await column_sizes(dataset)
     return {
         "url": dataset.url,
@@ -126,7 +127,7 @@ async def log(address: str, /, *, limit: int = 20, common: Common = DEFAULTS) ->
         raise InvalidInputError(f"--limit is at least 1, got {limit}")
     output = Output(as_json=common.json)
     async with opened(address) as dataset:
-        history = await dataset.history(limit=limit + 1)
+        history = await dataset.history.list(limit=limit + 1)
     shown = history[:limit]
     output.document([snapshot_json(info) for info in shown])
     header = ("snapshot", "time", "operation", "rows", "message", "author")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import warnings
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime
 from types import TracebackType
 from typing import Any, NoReturn, Self, SupportsIndex
 
@@ -14,8 +13,9 @@ import msgspec
 from aiolake import keys
 from aiolake._aio import Guard
 from aiolake.chunks.stream import Batches
+from aiolake.dataset.history import History
 from aiolake.dataset.refs import Branches, Tags
-from aiolake.dataset.select import Selector, whole_number
+from aiolake.dataset.select import Selector
 from aiolake.dataset.session import Lease
 from aiolake.dataset.state import Core, State, load_state
 from aiolake.dataset.transaction import Transaction
@@ -24,12 +24,10 @@ from aiolake.errors import InvalidInputError, NotFoundError, ReadOnlyError
 from aiolake.format.entry import Entry
 from aiolake.options import Options
 from aiolake.types import Schema
-from aiolake.versions.commit import Context, Found
-from aiolake.versions.head import Head, require_dataset, snapshot_of, snapshot_of_branch
-from aiolake.versions.history import SnapshotDiff, ancestors, diff
-from aiolake.versions.intents import Restore
+from aiolake.versions.commit import Found
+from aiolake.versions.head import Head, require_dataset, snapshot_of_branch
 
-__all__ = ["Dataset", "DatasetSpec", "SnapshotInfo"]
+__all__ = ["Dataset", "DatasetSpec"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,50 +47,6 @@ class DatasetSpec:
     branch: str | None
     snapshot: int
     options: Options | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SnapshotInfo:
-    """One snapshot in a branch's history.
-
-    Attributes:
-        id: Its number.
-        parent: The snapshot before it, or ``None``.
-        branch: The branch it was committed to.
-        time: UTC.
-        operation: ``create``, ``commit``, ``optimize``, ``restore`` or ``merge``.
-        message: The author's words.
-        author: Who committed, or ``""``.
-        n_rows: Rows in it.
-        write_id: The transaction's identity.
-    """
-
-    id: int
-    parent: int | None
-    branch: str
-    time: datetime
-    operation: str
-    message: str
-    author: str
-    n_rows: int
-    write_id: str
-
-
-def info_of(entry: Entry) -> SnapshotInfo:
-    """What history says of a snapshot's entry."""
-    snapshot = entry.snapshot
-    assert snapshot is not None
-    return SnapshotInfo(
-        id=entry.n,
-        parent=snapshot.parent,
-        branch=snapshot.branch,
-        time=datetime.fromisoformat(entry.time),
-        operation=entry.operation.kind,
-        message=snapshot.message,
-        author=snapshot.author,
-        n_rows=snapshot.rows.n,
-        write_id=entry.write_id,
-    )
 
 
 class Dataset:
@@ -160,6 +114,11 @@ class Dataset:
     def tags(self) -> Tags:
         """Its tags: list, create, delete."""
         return Tags(self)
+
+    @property
+    def history(self) -> History:
+        """Its past: list snapshots, compare two, restore one."""
+        return History(self)
 
     def __len__(self) -> int:
         return len(self._state.rows)
@@ -256,40 +215,6 @@ class Dataset:
         head, _ = await self._core.log.forward(self._state.head)
         await self._follow(head)
         return self.snapshot != before
-
-    async def history(self, limit: int = 100) -> tuple[SnapshotInfo, ...]:
-        """The handle's snapshot and those before it, newest first; at most ``limit`` of them."""
-        self._guard.check()
-        if (whole_number(limit) or 0) < 1:
-            raise InvalidInputError(f"a history's limit is a number from 1, got {limit!r}")
-        chain = await self._core.log.run(ancestors(self._state.entry, limit))
-        return tuple(info_of(entry) for entry in chain)
-
-    async def diff(self, old: int, new: int | None = None) -> SnapshotDiff:
-        """What differs from snapshot ``old`` to ``new`` (the handle's own by default)."""
-        self._guard.check()
-        old, new = keys.check_snapshot(old), None if new is None else keys.check_snapshot(new)
-        head, _ = await self._core.log.forward(self._state.head)
-        entry = self._require_same(head)
-        first = await self._core.log.run(snapshot_of(entry, old))
-        second = (
-            self._state.entry if new is None else await self._core.log.run(snapshot_of(entry, new))
-        )
-        return await self._core.log.run(diff(first, second))
-
-    async def restore(self, snapshot: int, message: str = "") -> int:
-        """Commit the content of an older snapshot as the branch's newest; returns its number."""
-        self._guard.check()
-        if self._branch is None:
-            raise ReadOnlyError("this handle is fixed at a snapshot; open a branch to write")
-        keys.check_message(message)
-        n = keys.check_snapshot(snapshot)
-        intent = Restore(on_branch=self._branch, snapshot=n, message=message)
-        head, seen = await self._core.log.forward(self._state.head)
-        context = Context(self.url, keys.new_id())
-        committed = await self._core.log.commit(intent, head, seen, context)
-        await self._follow(committed.head)
-        return committed.entry.n
 
     async def aclose(self) -> None:
         """Close the handle; a transaction still open is abandoned. Idempotent; no-op after a fork.

@@ -234,7 +234,7 @@ async def test_an_async_source_is_closed(ds: aiolake.Dataset, place: Place) -> N
 
 
 async def restore(ds: aiolake.Dataset) -> None:
-    await ds.restore(2)
+    await ds.history.restore(2)
 
 
 async def branch(ds: aiolake.Dataset) -> None:

@@ -70,11 +70,11 @@ async def refresh(ds: aiolake.Dataset) -> None:
 
 
 async def history(ds: aiolake.Dataset) -> None:
-    assert [info.message for info in await ds.history()] == ["first", ""]
+    assert [info.message for info in await ds.history.list()] == ["first", ""]
 
 
 async def differ(ds: aiolake.Dataset) -> None:
-    assert len((await ds.diff(1)).added) == len(ds)
+    assert len((await ds.history.diff(1)).added) == len(ds)
 
 
 async def names(ds: aiolake.Dataset) -> None:

@@ -312,7 +312,7 @@ async def test_names_that_are_taken_or_missing(flowers: Dataset, backend: Backen
         (NotFoundError, lambda: flowers.branches.delete("no"), ("'no'", "branch")),
         (NotFoundError, lambda: flowers.tags.delete("no"), ("'no'", "tag")),
         (NotFoundError, lambda: flowers.branches.create("new", 99), ("99", "between 1 and")),
-        (NotFoundError, lambda: flowers.restore(99), ("99", "between 1 and")),
+        (NotFoundError, lambda: flowers.history.restore(99), ("99", "between 1 and")),
         (InvalidInputError, lambda: flowers.branches.delete("main"), ("'main'", "deleted")),
     ]
     for kind, act, words in cases:

@@ -52,7 +52,7 @@ async def test_a_fixed_handle_does_not_write(flowers: Dataset, backend: Backend)
         backend.session() as session,
         aiolake.open_dataset(backend.url, snapshot=2, session=session) as ds,
     ):
-        for act in (lambda: commit(ds, lambda tx: tx.append(GOOD)), lambda: ds.restore(1)):
+        for act in (lambda: commit(ds, lambda tx: tx.append(GOOD)), lambda: ds.history.restore(1)):
             async with refused(backend, ReadOnlyError, "fixed at", "open a branch"):
                 await act()
         assert not await ds.refresh()
@@ -66,8 +66,8 @@ async def test_use_after_close(flowers: Dataset, backend: Backend) -> None:
         lambda: flowers.read(0),
         lambda: view.read(0),
         lambda: flowers.refresh(),
-        lambda: flowers.history(),
-        lambda: flowers.restore(1),
+        lambda: flowers.history.list(),
+        lambda: flowers.history.restore(1),
         lambda: flowers.tags.list(),
         lambda: flowers.find_commit("x"),
         lambda: tx.__aenter__(),

@@ -285,7 +285,7 @@ class Machine(RuleBasedStateMachine):
         seen = self._since(handle)
         refused = handle.branch not in self.branches or any(overlap(change, o) for o in seen)
         try:
-            await handle.ds.restore(at)
+            await handle.ds.history.restore(at)
         except (ConflictError, SnapshotExpiredError):
             assert refused or not self.is_held(at)
             return

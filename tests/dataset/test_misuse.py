@@ -72,7 +72,7 @@ async def test_numpy_numbers_do_where_numbers_do(flowers: Dataset) -> None:
         tx.add_column("v", Embedding(np.int64(3)))
         tx.add_column("w", Text)
     assert flowers.schema["v"].type == Embedding(3)
-    assert await flowers.restore(np.int64(2)) == flowers.snapshot  # type: ignore[arg-type]
+    assert await flowers.history.restore(np.int64(2)) == flowers.snapshot  # type: ignore[arg-type]
 
 
 async def test_a_dataset_is_not_iterated_over_row_by_row(flowers: Dataset) -> None:
@@ -123,9 +123,9 @@ async def test_a_snapshot_is_a_number(flowers: Dataset, backend: Backend, wrong:
     with raises(InvalidInputError, "named by its number", repr(wrong)):
         await aiolake.open_dataset(backend.url, snapshot=wrong)
     for call in (
-        lambda: flowers.restore(wrong),
-        lambda: flowers.diff(wrong),
-        lambda: flowers.diff(1, wrong),
+        lambda: flowers.history.restore(wrong),
+        lambda: flowers.history.diff(wrong),
+        lambda: flowers.history.diff(1, wrong),
         lambda: flowers.branches.create("b", wrong),
         lambda: flowers.branches.move("main", wrong),
         lambda: flowers.tags.create("t", wrong),
@@ -145,7 +145,7 @@ async def test_other_arguments_of_another_type(flowers: Dataset, backend: Backen
             await aiolake.open_dataset(backend.url, session=wrong)
     for wrong in (0, -1, None, "3", 1.5):
         with raises(InvalidInputError, "limit", repr(wrong)):
-            await flowers.history(wrong)
+            await flowers.history.list(wrong)
     for wrong in (0, "1d"):
         with raises(InvalidInputError, "grace", "timedelta", repr(wrong)):
             await aiolake.gc(flowers, grace=wrong)

@@ -173,7 +173,7 @@ async def test_a_handle_does_not_slip_onto_another_dataset() -> None:
                 lambda: ds.branches.delete("dev"),
                 lambda: aiolake.expire(ds, below=100),
                 lambda: aiolake.gc(ds, grace=timedelta(0)),
-                lambda: ds.diff(new.snapshot),
+                lambda: ds.history.diff(new.snapshot),
             )
             for call in calls:
                 with pytest.raises(NotFoundError, match="another one"):

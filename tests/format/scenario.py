@@ -147,7 +147,7 @@ class History:
     async def restore(self) -> None:
         """Go back to some snapshot there was."""
         n = self.rng.choice(list(self.models))
-        await self.ds.restore(n)
+        await self.ds.history.restore(n)
         self.model = self.models[n].copy()
         self.keep()
 

@@ -59,7 +59,7 @@ async def check_whole(ds: aiolake.Dataset, n_before: int) -> None:
     checked = await aiolake.verify(ds)
     assert checked.ok, checked.problems
     previous: int | None = None
-    for info in reversed(await ds.history(limit=100_000)):
+    for info in reversed(await ds.history.list(limit=100_000)):
         if previous is not None:
             n = int(info.message.split(":")[2])
             assert info.n_rows - previous in (n, n + 1)

@@ -53,7 +53,7 @@ def written(url: str, n_processes: int, n_transactions: int) -> tuple[list[Answe
 async def check_history(ds: aiolake.Dataset, answers: list[Answers], optimized: list[int]) -> None:
     """Every snapshot is somebody's answer, each exactly once."""
     told = Counter(n for answer in answers for n in answer.put) + Counter(optimized)
-    history = [info.id for info in await ds.history(limit=100_000)]
+    history = [info.id for info in await ds.history.list(limit=100_000)]
     assert told == Counter(history[:-1])
     assert history[-1] == 1
 

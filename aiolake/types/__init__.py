@@ -1,0 +1,47 @@
+"""Column types and the schema: pure values that are JSON on storage.
+
+A type says what a column's samples are. Types are frozen, hashable, checked when made (and when
+read from JSON) and know nothing of bytes: ``aiolake.codecs`` does.
+
+Source: docs/spec/v1.md, "Schema".
+"""
+
+from aiolake.types.plain import (
+    Bytes,
+    ClassLabel,
+    Compression,
+    Embedding,
+    Image,
+    Json,
+    Tensor,
+    Text,
+)
+from aiolake.types.schema import (
+    MAX_COLUMNS,
+    Column,
+    Constant,
+    Schema,
+    check_column_names,
+    parse_schema,
+)
+from aiolake.types.union import ColumnType, is_fixed, summary
+
+__all__ = [
+    "MAX_COLUMNS",
+    "Bytes",
+    "ClassLabel",
+    "Column",
+    "ColumnType",
+    "Compression",
+    "Constant",
+    "Embedding",
+    "Image",
+    "Json",
+    "Schema",
+    "Tensor",
+    "Text",
+    "check_column_names",
+    "is_fixed",
+    "parse_schema",
+    "summary",
+]
