@@ -10,10 +10,10 @@ from typing import Any, TypeVar
 from aiolake import keys, urls
 from aiolake._aio import Opening
 from aiolake.chunks.fetch import Fetcher
+from aiolake.dataset.columns import check_metadata, schema_of
 from aiolake.dataset.dataset import Dataset, DatasetSpec
 from aiolake.dataset.session import Lease, Session, lease
 from aiolake.dataset.state import Core, load_state
-from aiolake.dataset.transaction import check_metadata, schema_of
 from aiolake.errors import FormatError, InvalidInputError, NotFoundError
 from aiolake.format.entry import Entry
 from aiolake.options import Options

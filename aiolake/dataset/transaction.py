@@ -6,11 +6,11 @@ from collections.abc import AsyncIterable, Iterable, Mapping, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, NoReturn, Self
 
-import msgspec
-
 from aiolake import keys
 from aiolake._aio import Tasks
-from aiolake.chunks.write import PieceWriter, Target, Uploader, constant_of, finish
+from aiolake.chunks.write import PieceWriter, Target, Uploader, finish
+from aiolake.dataset.appends import Appends
+from aiolake.dataset.columns import ColumnChanges, check_metadata
 from aiolake.dataset.rows import RowSlices, check_columns, column_lengths
 from aiolake.dataset.select import Selector, positions
 from aiolake.dataset.state import State
@@ -18,9 +18,9 @@ from aiolake.dataset.updates import Updates
 from aiolake.errors import ClosedError, InvalidInputError
 from aiolake.format.entry import Entry, Piece
 from aiolake.ranges import EMPTY, Ids, Runs, distinct
-from aiolake.types import ColumnType, Constant, Schema, check_column_names, parse_schema
+from aiolake.types import ColumnType
 from aiolake.versions.commit import Context, Outcome
-from aiolake.versions.delta import REMOVED, Delta, NewColumn
+from aiolake.versions.delta import Delta
 from aiolake.versions.head import Head
 from aiolake.versions.intents import Commit
 from aiolake.versions.log import Attempt
@@ -29,22 +29,6 @@ if TYPE_CHECKING:
     from aiolake.dataset.dataset import Dataset
 
 __all__ = ["Transaction"]
-
-
-class _Columns(msgspec.Struct):
-    """The columns as the transaction has changed them so far; ids below 0 are provisional."""
-
-    targets: dict[str, Target]
-    added: dict[int, NewColumn] = msgspec.field(default_factory=dict)
-    renamed: dict[int, str] = msgspec.field(default_factory=dict)
-    dropped: list[int] = msgspec.field(default_factory=list)
-
-    def find(self, name: str) -> Target:
-        target = self.targets.get(name)
-        if target is None:
-            known = ", ".join(self.targets)
-            raise InvalidInputError(f"there is no column {name!r}; there are: {known}", column=name)
-        return target
 
 
 class Transaction:
@@ -83,12 +67,9 @@ class Transaction:
         self._broken: str | None = None
         self._state: State | None = None
         self._base: tuple[Head, tuple[Entry, ...]] | None = None
-        self._appends: list[tuple[PieceWriter, int]] = []
+        self._appends = Appends(self._writer)
         self._updates = Updates(self._writer)
-        self._filled: list[tuple[Target, Constant, Runs]] = []
         self._deleted = EMPTY
-        self._metadata: dict[str, Any] = {}
-        self._column_metadata: dict[tuple[int, str], Any] = {}
 
     @property
     def outcome(self) -> Outcome:
@@ -108,7 +89,7 @@ class Transaction:
     @property
     def n_appended(self) -> int:
         """Rows appended so far."""
-        return sum(writer.n_rows for writer, _ in self._appends)
+        return self._appends.n_rows
 
     def __repr__(self) -> str:
         return f"<Transaction {self.write_id} on {self._core.url}: {self.outcome}>"
@@ -145,7 +126,7 @@ class Transaction:
         self._begin()
         before = self.n_appended
         try:
-            writer = self._append_writer()
+            writer = self._appends.writer(list(self._columns.targets.values()))
             slices = RowSlices(self._columns.targets, rows, columns)
             async for block, n_rows in slices:
                 await writer.add(block, n_rows)
@@ -215,59 +196,27 @@ class Transaction:
     ) -> None:
         """Add a column; rows there are, and rows appended without knowing it, hold ``default``."""
         self._check_idle()
-        ((name, parsed),) = parse_schema({name: type})
-        columns = self._columns
-        if name in columns.targets:
-            raise InvalidInputError(f"there is a column {name!r} already", column=name)
-        check_column_names([*columns.targets, name])
-        target = Target(-1 - len(columns.added), name, parsed)
-        constant = constant_of(target, default)
-        checked = check_metadata(metadata or {})
-        for i, (writer, _) in enumerate(self._appends):
-            self._filled.append((target, constant, self._appended_runs(i, writer)))
-        columns.added[target.id] = NewColumn(target.id, name, parsed, constant, checked)
-        columns.targets[name] = target
+        self._appends.fill(*self._columns.add(name, type, default, metadata))
 
     def rename_column(self, old: str, new: str) -> None:
         """Give a column another name; its data stay where they are."""
         self._check_idle()
-        target = self._columns.find(old)
-        if new in self._columns.targets:
-            raise InvalidInputError(f"there is a column {new!r} already", column=new)
-        names = [new if name == old else name for name in self._columns.targets]
-        check_column_names(names)
-        self._columns.targets = {
-            (new if name == old else name): (Target(t.id, new, t.type) if name == old else t)
-            for name, t in self._columns.targets.items()
-        }
-        self._columns.renamed[target.id] = new
+        self._columns.rename(old, new)
 
     def drop_column(self, name: str) -> None:
         """Remove a column; older snapshots keep it."""
         self._check_idle()
-        target = self._columns.find(name)
-        if len(self._columns.targets) == 1:
-            raise InvalidInputError(f"{name!r} is the last column; a dataset has at least one")
-        del self._columns.targets[name]
-        self._columns.renamed.pop(target.id, None)
-        self._columns.dropped.append(target.id)
+        self._columns.drop(name)
 
     def set_metadata(self, values: Mapping[str, Any], *, column: str | None = None) -> None:
         """Set metadata keys, of the dataset or of a column, to JSON values."""
         self._check_idle()
-        self._set_metadata(check_metadata(values), column)
+        self._columns.set_metadata(check_metadata(values), column)
 
     def remove_metadata(self, *names: str, column: str | None = None) -> None:
         """Take metadata keys away."""
         self._check_idle()
-        self._set_metadata(dict.fromkeys(names, REMOVED), column)
-
-    def _set_metadata(self, values: Mapping[str, Any], column: str | None) -> None:
-        if column is None:
-            self._metadata.update(values)
-            return
-        id = self._columns.find(column).id
-        self._column_metadata.update({(id, key): value for key, value in values.items()})
+        self._columns.remove_metadata(names, column)
 
     async def __aenter__(self) -> Self:
         self._dataset._guard.check()
@@ -275,9 +224,7 @@ class Transaction:
             raise InvalidInputError("a transaction is used once; call ds.transaction() again")
         self._dataset._begin_transaction(self)
         self._state = self._dataset._state
-        self._columns = _Columns(
-            {c.name: Target(c.id, c.name, c.type) for c in self._state.schema.columns}
-        )
+        self._columns = ColumnChanges(self._state.schema.columns)
         await self._tasks.__aenter__()
         self._uploader = Uploader(
             self._core.store,
@@ -309,7 +256,7 @@ class Transaction:
         await self._tasks.aclose()
 
     async def _commit(self) -> None:
-        writers = [(w, self._relative(i, w)) for i, (w, _) in enumerate(self._appends)]
+        writers = self._appends.writers()
         pieces = await finish([*writers, *self._updates.writers()], self._uploader, self._options)
         n_appended = sum(len(w.targets) for w, _ in writers if w.n_rows)
         delta = self._delta(pieces[:n_appended], pieces[n_appended:])
@@ -331,21 +278,16 @@ class Transaction:
 
     def _delta(self, appended: Sequence[Piece], updates: Sequence[Piece]) -> Delta:
         columns = self._columns
-        fills = [
-            Piece(column=target.id, rows=tuple(runs.flat()), constant=constant)
-            for target, constant, runs in self._filled
-            if runs
-        ]
         return Delta(
             appended=self.n_appended,
-            pieces=(*appended, *fills),
+            pieces=(*appended, *self._appends.fills()),
             updates=tuple(updates),
             deleted=self._deleted,
-            added=tuple(new for id, new in columns.added.items() if id not in columns.dropped),
-            renamed={id: name for id, name in columns.renamed.items() if id not in columns.dropped},
-            dropped=tuple(id for id in columns.dropped if id >= 0),
-            metadata=self._metadata,
-            column_metadata=self._column_metadata,
+            added=columns.added,
+            renamed=columns.renamed,
+            dropped=columns.dropped,
+            metadata=columns.metadata,
+            column_metadata=columns.column_metadata,
         )
 
     async def _base_number(self) -> int:
@@ -355,27 +297,9 @@ class Transaction:
             self._base = await self._core.log.forward(self._state.head)
         return self._base[0].n
 
-    def _append_writer(self) -> PieceWriter:
-        """The writer for the columns as they are now; a change of columns begins another."""
-        targets = list(self._columns.targets.values())
-        if self._appends:
-            writer, _ = self._appends[-1]
-            if [t.id for t in writer.targets] == [t.id for t in targets]:
-                writer.targets = tuple(targets)
-                return writer
-        writer = self._writer(targets)
-        self._appends.append((writer, self.n_appended))
-        return writer
-
     def _writer(self, targets: Sequence[Target]) -> PieceWriter:
         pool = self._core.session._pool
         return PieceWriter(targets, self._uploader, pool, self._options)
-
-    def _appended_runs(self, i: int, writer: PieceWriter) -> Runs:
-        return Runs.of((self._appends[i][1], writer.n_rows))
-
-    def _relative(self, i: int, writer: PieceWriter) -> tuple[int, ...]:
-        return tuple(self._appended_runs(i, writer).flat())
 
     def _addressed(self, rows: Selector) -> tuple[Ids, bool]:
         """The row ids of the base that a selector means, and whether it is a single index."""
@@ -406,21 +330,3 @@ class Transaction:
             raise InvalidInputError(
                 f"the transaction cannot be committed: {self._broken}; start another"
             )
-
-
-def check_metadata(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Metadata as it will be stored: text keys, JSON values."""
-    from aiolake.codecs import decode_json, encode_json
-
-    if not isinstance(values, Mapping) or not all(isinstance(key, str) and key for key in values):
-        raise InvalidInputError("metadata is a mapping of text keys to JSON values")
-    stored = {key: decode_json(encode_json(value)) for key, value in values.items()}
-    return dict(stored)
-
-
-def schema_of(columns: Mapping[str, ColumnType | type]) -> Schema:
-    """The schema of a new dataset, ids from 0."""
-    from aiolake.types import Column
-
-    pairs = parse_schema(columns)
-    return Schema(tuple(Column(i, name, type) for i, (name, type) in enumerate(pairs)))
