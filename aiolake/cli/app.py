@@ -7,14 +7,21 @@ import inspect
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from cyclopts import App, CycloptsError, Parameter
+from cyclopts import App, CycloptsError, Group, Parameter
 
 import aiolake
 from aiolake.cli.cat import cat
+from aiolake.cli.changes import diff, restore
 from aiolake.cli.common import Common
+from aiolake.cli.create import create, rm
 from aiolake.cli.demo.command import demo
+from aiolake.cli.doctor.command import doctor
 from aiolake.cli.exits import Exit
 from aiolake.cli.inspect import info, log, ls
+from aiolake.cli.pictures import export_images
+from aiolake.cli.refs import branch, tag
+from aiolake.cli.rewrite import expire, optimize
+from aiolake.cli.shells import completion
 from aiolake.cli.upkeep import gc, verify
 
 __all__ = ["Command", "UsageError", "parse"]
@@ -25,8 +32,17 @@ app = App(
     version=aiolake.__version__,
     default_parameter=Parameter(negative=()),
 )
-for command in (demo, info, log, ls, cat, verify, gc):
-    app.command(command)
+_SECTIONS: dict[str, tuple[Callable[..., Any], ...]] = {
+    "Begin": (demo, create),
+    "Look": (info, ls, cat, export_images, verify),
+    "Versions": (log, diff, branch, tag, restore),
+    "Upkeep": (doctor, optimize, expire, gc, rm),
+    "Shell": (completion,),
+}
+for number, (section, commands) in enumerate(_SECTIONS.items()):
+    group = Group(section, sort_key=number)
+    for command in commands:
+        app.command(command, group=group)
 
 
 class UsageError(Exception):

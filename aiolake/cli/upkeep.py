@@ -2,26 +2,22 @@
 
 from __future__ import annotations
 
-import asyncio
-import sys
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from dataclasses import asdict
 
 from aiolake.cli.address import opened
+from aiolake.cli.asking import ask
 from aiolake.cli.common import DEFAULTS, Common
 from aiolake.cli.duration import parse_duration
 from aiolake.cli.exits import Exit
-from aiolake.cli.output import Output, Progress, is_terminal
+from aiolake.cli.output import Output
+from aiolake.cli.progress import bytes_moved
 from aiolake.cli.show import count, printable, size
 from aiolake.dataset import maintain
 from aiolake.dataset.maintain import Collected, Verified
 from aiolake.dataset.session import Session
-from aiolake.errors import InvalidInputError
 
 __all__ = ["gc", "verify"]
 
-_TICK_S = 0.1
 _SHOWN = 20
 
 
@@ -35,28 +31,11 @@ async def verify(address: str, /, *, common: Common = DEFAULTS) -> Exit:
     output = Output(as_json=common.json)
     async with Session() as session, opened(address, session) as dataset:
         with output.progress("verifying", None, "bytes") as progress:
-            async with _bytes_read(session, progress):
+            async with bytes_moved(session, progress):
                 verified = await maintain.verify(dataset)
     output.document({**asdict(verified), "ok": verified.ok})
     _print_verified(output, verified)
     return Exit.OK if verified.ok else Exit.FAILED
-
-
-@asynccontextmanager
-async def _bytes_read(session: Session, progress: Progress) -> AsyncIterator[None]:
-    """Show the bytes a session has read while the body runs."""
-    ticker = asyncio.get_running_loop().call_later(_TICK_S, lambda: None)
-
-    def tick() -> None:
-        nonlocal ticker
-        progress.at(session.statistics().bytes_read)
-        ticker = asyncio.get_running_loop().call_later(_TICK_S, tick)
-
-    tick()
-    try:
-        yield
-    finally:
-        ticker.cancel()
 
 
 def _print_verified(output: Output, verified: Verified) -> None:
@@ -104,7 +83,10 @@ async def gc(
             output.document(_collected_json(planned))
             return Exit.OK
         if not yes:
-            await _ask(f"Remove them, and what killed writers left, from {printable(dataset.url)}?")
+            await ask(
+                f"Remove them, and what killed writers left, from {printable(dataset.url)}?",
+                "nothing was removed",
+            )
         collected = await maintain.gc(dataset, grace=young)
     output.document(_collected_json(collected))
     output.line(f"Removed {_removed(collected)}.")
@@ -120,31 +102,6 @@ def _print_plan(output: Output, planned: Collected) -> None:
         output.line(f"  {key}")
     if len(planned.keys) > _SHOWN:
         output.line(f"  and {len(planned.keys) - _SHOWN:,} more (--dry-run --json lists all)")
-
-
-async def _ask(question: str) -> None:
-    """Go on if the user says yes.
-
-    Raises:
-        InvalidInputError: They did not, or nobody is there to ask.
-    """
-    if not is_terminal(sys.stdin):
-        raise InvalidInputError("nothing was removed: nobody is there to ask; add --yes")
-    print(f"{question} [y/N] ", end="", file=sys.stderr, flush=True)
-    if (await _typed_line()).strip().lower() not in ("y", "yes"):
-        raise InvalidInputError("nothing was removed")
-
-
-async def _typed_line() -> str:
-    """A line from the terminal; waiting on the loop, so that Ctrl-C is heard."""
-    loop = asyncio.get_running_loop()
-    typed = asyncio.Event()
-    loop.add_reader(sys.stdin, typed.set)
-    try:
-        await typed.wait()
-    finally:
-        loop.remove_reader(sys.stdin)
-    return sys.stdin.readline()
 
 
 def _removed(collected: Collected) -> str:
