@@ -7,12 +7,13 @@ every chunk's place are known, is the manifest written.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 import msgspec
 import numpy as np
 
-from aiolake.codecs import Encoded, FixedCodec, FixedRows
+from aiolake.chunks.measure import Measure, zones_of
+from aiolake.codecs import Encoded, EntryCodec, FixedCodec, FixedRows
 from aiolake.format.checksum import crc32c
 from aiolake.format.entry import ManifestRef, Piece
 from aiolake.format.manifest import (
@@ -24,6 +25,7 @@ from aiolake.format.manifest import (
     encode_block,
     pack_blocks,
 )
+from aiolake.format.statistics import Statistics
 from aiolake.stores.base import Buffer
 
 __all__ = [
@@ -152,22 +154,25 @@ class ColumnPacker:
         pending_nbytes: Of these, bytes not yet taken out in a chunk.
     """
 
-    def __init__(self, column: int, *, ndim: int = 0, pages: FixedCodec | None = None) -> None:
+    def __init__(self, column: int, codec: FixedCodec | EntryCodec) -> None:
+        pages = codec if isinstance(codec, FixedCodec) else None
         self.column = column
-        self.ndim = ndim
+        self.ndim = 0 if isinstance(codec, FixedCodec) else codec.ndim
         self.page_rows = 1 if pages is None else page_rows_of(pages)
         self.n_rows = 0
         self.nbytes = 0
         self.pending_nbytes = 0
         self.table = Table()
+        self._measure = Measure(codec)
         self._pages = pages
         self._rows: list[FixedRows] = []
         self._n_buffered = 0
         self._buffers: list[Buffer] = []
         self._n_chunks = 0
 
-    def add(self, samples: Iterable[Encoded | None], *, chunk_bytes: int) -> list[list[Buffer]]:
+    def add(self, samples: Sequence[Encoded | None], *, chunk_bytes: int) -> list[list[Buffer]]:
         """Add encoded samples; returns the chunks that became full, in order."""
+        self._measure.add_entries(samples)
         full: list[list[Buffer]] = []
         for sample in samples:
             self.n_rows += 1
@@ -185,6 +190,7 @@ class ColumnPacker:
     def add_rows(self, rows: FixedRows, *, chunk_bytes: int) -> list[list[Buffer]]:
         """Add rows of a fixed-shape column; returns the chunks that became full."""
         self.n_rows += len(rows)
+        self._measure.add_rows(rows)
         if self._n_buffered + len(rows) < self.page_rows:
             self._buffer(FixedRows(rows.array.copy(), rows.valid))
             return []
@@ -215,6 +221,21 @@ class ColumnPacker:
         self.pending_nbytes = 0
         self._n_chunks += 1
         return taken
+
+    def statistics(self, *, inline: bool) -> tuple[Statistics, bytes]:
+        """What the rows are like, and the table of their zones; ``b""`` where there is none.
+
+        Args:
+            inline: The table shall lie in the piece.
+        """
+        whole, zones = self._measure.finish()
+        found = zones_of(zones, whole, self._measure.order, inline=inline)
+        if found is None:
+            return whole, b""
+        ref, table = found
+        if inline:
+            ref, table = msgspec.structs.replace(ref, inline=table), b""
+        return msgspec.structs.replace(whole, zones=ref), table
 
     def _close_full(self, chunk_bytes: int, full: list[list[Buffer]]) -> None:
         if self.pending_nbytes >= chunk_bytes:
@@ -291,6 +312,7 @@ def piece_of(
     packer: ColumnPacker,
     blocks: Sequence[bytes],
     rows: tuple[int, ...],
+    statistics: Statistics,
     *,
     manifest: tuple[int, str] | None,
 ) -> Piece:
@@ -300,6 +322,7 @@ def piece_of(
         packer: The finished packer.
         blocks: Its encoded manifest blocks.
         rows: The row-id runs it covers.
+        statistics: What the rows are like.
         manifest: (base, id) of the object the blocks lie in; ``None`` for a single block inline.
     """
     ref = None if manifest is None else ManifestRef(*manifest, pack_blocks(blocks))
@@ -310,4 +333,5 @@ def piece_of(
         nbytes=packer.nbytes,
         inline=blocks[0] if manifest is None else None,
         manifest=ref,
+        stats=statistics,
     )

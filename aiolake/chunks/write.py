@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -14,6 +15,7 @@ from aiolake.chunks.pack import ColumnPacker, Place, piece_of
 from aiolake.codecs import Encoded, EntryCodec, FixedCodec, FixedRows, codec_of
 from aiolake.errors import InvalidInputError
 from aiolake.format.entry import Piece
+from aiolake.format.statistics import ZONE_ROWS, Statistics
 from aiolake.options import Options
 from aiolake.stores.base import Buffer, Store, total_nbytes
 from aiolake.types import ColumnType, Constant
@@ -24,6 +26,7 @@ _INLINE_NBYTES = 4096
 _LITTLE_ROWS = 16
 _LITTLE_NBYTES = 256 << 10
 _LITTLE_ENTRIES = 256
+_LITTLE_ZONES = 64
 
 FullChunks = list[tuple[int, list[Buffer]]]
 
@@ -155,7 +158,7 @@ class PieceWriter:
         self._pool = pool
         self._chunk_bytes = options.chunk_bytes
         self._max_pending = max(options.chunk_bytes, options.max_inflight_bytes // 4)
-        self.packers = {target.id: _packer(target) for target in self.targets}
+        self.packers = {t.id: ColumnPacker(t.id, codec_of(t.type)) for t in self.targets}
         self.places: dict[int, list[Place]] = {target.id: [] for target in self.targets}
 
     async def add(
@@ -214,6 +217,13 @@ class PieceWriter:
             return packer.table.blocks(places, packer.ndim)
         return await self._pool.run(packer.table.blocks, places, packer.ndim)
 
+    async def statistics(self, column: int, *, inline: bool) -> tuple[Statistics, bytes]:
+        """What a column's rows are like, and the table of their zones that is to be stored."""
+        packer = self.packers[column]
+        if packer.n_rows <= _LITTLE_ZONES * ZONE_ROWS:
+            return packer.statistics(inline=inline)
+        return await self._pool.run(partial(packer.statistics, inline=inline))
+
     async def _upload(self, column: int, chunk: list[Buffer]) -> None:
         self.places[column].append(Place(*await self._uploader.put(keys.CHUNKS, chunk)))
 
@@ -247,13 +257,6 @@ def _is_little(columns: Mapping[str, Any]) -> bool:
             elif not isinstance(value, int | float | bool | type(None)):
                 total += 1024
     return total <= _LITTLE_NBYTES
-
-
-def _packer(target: Target) -> ColumnPacker:
-    codec = codec_of(target.type)
-    if isinstance(codec, FixedCodec):
-        return ColumnPacker(target.id, pages=codec)
-    return ColumnPacker(target.id, ndim=codec.ndim)
 
 
 async def finish(
@@ -306,16 +309,19 @@ async def _pieces(
 ) -> tuple[Piece, ...]:
     """Manifests: the shortest lie inline while together they are short, others in objects."""
     packed = [
-        (packer, await writer.blocks(column), rows)
+        (writer, column, await writer.blocks(column), rows)
         for writer, rows in writers
         for column, packer in writer.packers.items()
         if packer.n_rows
     ]
-    inline = _inline([blocks for _, blocks, _ in packed])
+    inline = _inline([blocks for _, _, blocks, _ in packed])
     pieces: list[Piece] = []
-    for i, (packer, blocks, rows) in enumerate(packed):
-        place = None if i in inline else await uploader.put(keys.MANIFESTS, blocks)
-        pieces.append(piece_of(packer, blocks, rows, manifest=place))
+    for i, (writer, column, blocks, rows) in enumerate(packed):
+        statistics, zones = await writer.statistics(column, inline=i in inline)
+        place = None
+        if i not in inline:
+            place = await uploader.put(keys.MANIFESTS, [*blocks, zones] if zones else blocks)
+        pieces.append(piece_of(writer.packers[column], blocks, rows, statistics, manifest=place))
     return tuple(pieces)
 
 

@@ -11,6 +11,7 @@ import msgspec
 
 from aiolake.errors import CorruptDataError, FormatError, UnsupportedVersionError
 from aiolake.format.checksum import crc32c
+from aiolake.format.statistics import Statistics
 from aiolake.keys import MAX_ENTRY
 from aiolake.types import Constant, Schema
 
@@ -104,7 +105,7 @@ class Piece(msgspec.Struct, frozen=True, omit_defaults=True, rename={
         inline: One manifest block.
         manifest: Where its blocks are.
         constant: Every row holds this value.
-        stats: Reserved for column statistics.
+        stats: What its values are like, where that is known; a constant needs none.
     """
 
     column: int
@@ -114,7 +115,7 @@ class Piece(msgspec.Struct, frozen=True, omit_defaults=True, rename={
     inline: bytes | None = None
     manifest: ManifestRef | None = None
     constant: Constant | None = None
-    stats: dict[str, Any] | None = None
+    stats: Statistics | None = None
 
     def __post_init__(self) -> None:
         check_flat_runs(self.rows)
