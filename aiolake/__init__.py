@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from aiolake._aio import Portal
     from aiolake.dataset.dataset import Dataset, DatasetSpec
+    from aiolake.dataset.fork import Appender, Receipt, Worker
     from aiolake.dataset.history import History, SnapshotInfo
     from aiolake.dataset.maintain import Collected, Problem, Verified, expire, gc, verify
     from aiolake.dataset.open import create_dataset, dataset_exists, delete_dataset, open_dataset
@@ -65,6 +66,7 @@ __version__ = "0.1.0.dev0"
 __all__ = [
     "AiolakeError",
     "AlreadyExistsError",
+    "Appender",
     "Bytes",
     "ClassLabel",
     "ClosedError",
@@ -96,6 +98,7 @@ __all__ = [
     "Portal",
     "Problem",
     "ReadOnlyError",
+    "Receipt",
     "Schema",
     "SchemaDiff",
     "Session",
@@ -112,6 +115,7 @@ __all__ = [
     "UnsupportedVersionError",
     "Verified",
     "View",
+    "Worker",
     "WrongLoopError",
     "create_dataset",
     "dataset_exists",
@@ -126,6 +130,7 @@ __all__ = [
 _HOMES = {
     "aiolake._aio": ("Portal",),
     "aiolake.dataset.dataset": ("Dataset", "DatasetSpec"),
+    "aiolake.dataset.fork": ("Appender", "Receipt", "Worker"),
     "aiolake.dataset.history": ("History", "SnapshotInfo"),
     "aiolake.dataset.maintain": ("Collected", "Problem", "Verified", "expire", "gc", "verify"),
     "aiolake.dataset.open": ("create_dataset", "dataset_exists", "delete_dataset", "open_dataset"),

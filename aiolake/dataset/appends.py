@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 import msgspec
 
 from aiolake.chunks.write import PieceWriter, Target
+from aiolake.dataset.fork import Receipt
 from aiolake.format.entry import Piece
 from aiolake.ranges import Runs
 from aiolake.types import Constant
+from aiolake.versions.delta import moved
 
 __all__ = ["Appends"]
 
@@ -18,11 +20,11 @@ class _Run(msgspec.Struct):
     """Rows of the same columns: ids are counted from the first appended row."""
 
     first: int
-    writer: PieceWriter
+    rows: PieceWriter | Receipt
 
     @property
     def runs(self) -> Runs:
-        return Runs.of((self.first, self.writer.n_rows))
+        return Runs.of((self.first, self.rows.n_rows))
 
 
 class Appends:
@@ -40,18 +42,28 @@ class Appends:
     @property
     def n_rows(self) -> int:
         """Rows so far."""
-        return sum(run.writer.n_rows for run in self._runs)
+        return sum(run.rows.n_rows for run in self._runs)
+
+    @property
+    def receipts(self) -> tuple[Receipt, ...]:
+        """The receipts among them."""
+        return tuple(run.rows for run in self._runs if isinstance(run.rows, Receipt))
 
     def writer(self, targets: Sequence[Target]) -> PieceWriter:
         """The writer for the next rows, which have the columns as they are now."""
-        if self._runs:
-            writer = self._runs[-1].writer
-            if [t.id for t in writer.targets] == [t.id for t in targets]:
-                writer.targets = tuple(targets)  # they may have been renamed
-                return writer
-        made = _Run(self.n_rows, self._writer(targets))
-        self._runs.append(made)
-        return made.writer
+        writer = self._runs[-1].rows if self._runs else None
+        if isinstance(writer, PieceWriter) and _ids(writer.targets) == _ids(targets):
+            writer.targets = tuple(targets)  # they may have been renamed
+            return writer
+        made = self._writer(targets)
+        self._runs.append(_Run(self.n_rows, made))
+        return made
+
+    def merge(self, receipts: Iterable[Receipt]) -> None:
+        """Rows that workers have uploaded, next in order."""
+        for receipt in receipts:
+            if receipt.n_rows:
+                self._runs.append(_Run(self.n_rows, receipt))
 
     def fill(self, target: Target, default: Constant) -> None:
         """A column was added: the rows so far hold its default."""
@@ -59,12 +71,27 @@ class Appends:
 
     def writers(self) -> list[tuple[PieceWriter, tuple[int, ...]]]:
         """Each writer with the runs of its rows, in order."""
-        return [(run.writer, tuple(run.runs.flat())) for run in self._runs]
-
-    def fills(self) -> list[Piece]:
-        """Constant pieces of columns that earlier rows did not know."""
         return [
+            (run.rows, tuple(run.runs.flat()))
+            for run in self._runs
+            if isinstance(run.rows, PieceWriter)
+        ]
+
+    def pieces(self) -> list[Piece]:
+        """The pieces of merged rows, and constants for columns that earlier rows did not know."""
+        merged = [
+            moved(piece, run.first)
+            for run in self._runs
+            if isinstance(run.rows, Receipt)
+            for piece in run.rows.pieces
+        ]
+        fills = [
             Piece(column=target.id, rows=tuple(runs.flat()), constant=constant)
             for target, constant, runs in self._filled
             if runs
         ]
+        return [*merged, *fills]
+
+
+def _ids(targets: Sequence[Target]) -> list[int]:
+    return [target.id for target in targets]

@@ -41,6 +41,11 @@ class ColumnChanges:
         self._dropped: list[int] = []
 
     @property
+    def now(self) -> list[Target]:
+        """The columns as they are now, in order."""
+        return list(self.targets.values())
+
+    @property
     def added(self) -> tuple[NewColumn, ...]:
         """Columns added that are still there."""
         return tuple(new for id, new in self._added.items() if id not in self._dropped)

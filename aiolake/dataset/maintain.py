@@ -253,7 +253,9 @@ class _Verifier:
         blobs: dict[str, Blob] = {}
         for entry in entries:
             effects, snapshot = entry.operation.effects, entry.snapshot
-            found: list[object] = [entry.refs.listed, effects.updated, effects.deleted]
+            found: list[object] = [
+                entry.refs.listed, effects.updated, effects.deleted, effects.receipts
+            ]  # fmt: skip
             if snapshot is not None:
                 found += [snapshot.listed_description, snapshot.rows.listed]
             blobs.update({blob_key(b): b for b in found if isinstance(b, Blob)})

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
 from aiolake import keys, urls
 from aiolake._aio import Opening
-from aiolake.chunks.fetch import Fetcher
+from aiolake.dataset.attach import with_core
 from aiolake.dataset.columns import check_metadata, schema_of
 from aiolake.dataset.dataset import Dataset, DatasetSpec
-from aiolake.dataset.session import Lease, Session, lease
+from aiolake.dataset.session import Lease, Session
 from aiolake.dataset.state import Core, load_state
 from aiolake.errors import FormatError, InvalidInputError, NotFoundError
 from aiolake.format.entry import Entry
@@ -29,7 +29,6 @@ from aiolake.versions.head import (
     snapshot_of_tag,
 )
 from aiolake.versions.intents import DEFAULT_BRANCH, Close, Create
-from aiolake.versions.log import Log
 
 __all__ = ["create_dataset", "dataset_exists", "delete_dataset", "open_dataset"]
 
@@ -105,7 +104,7 @@ def open_dataset(
         follows = (branch or DEFAULT_BRANCH) if target.follows_branch else None
         return Dataset(core, held, state, follows, options)
 
-    return Opening(lambda: _with_core(address, creds, session, options, opened))
+    return Opening(lambda: with_core(address, creds, session, options, opened))
 
 
 def create_dataset(
@@ -159,7 +158,7 @@ def create_dataset(
         state = await load_state(core, committed.head, committed.entry)
         return Dataset(core, held, state, DEFAULT_BRANCH, options)
 
-    return Opening(lambda: _with_core(address, creds, session, options, created))
+    return Opening(lambda: with_core(address, creds, session, options, created))
 
 
 async def dataset_exists(
@@ -183,7 +182,7 @@ async def dataset_exists(
         finally:
             await held.aclose_after(core.store)
 
-    return await _with_core(address, creds, session, None, found)
+    return await with_core(address, creds, session, None, found)
 
 
 async def delete_dataset(
@@ -221,7 +220,7 @@ async def delete_dataset(
         finally:
             await held.aclose_after(core.store)
 
-    await _with_core(address, creds, session, None, deleted)
+    await with_core(address, creds, session, None, deleted)
 
 
 async def _purge(core: Core) -> None:
@@ -277,31 +276,6 @@ def _with_reference(error: NotFoundError, url: str) -> NotFoundError:
 
 def _utc(time: datetime) -> datetime:
     return time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)
-
-
-async def _with_core(
-    address: urls.Address,
-    creds: Any,
-    session: Session | None,
-    options: Options | None,
-    use: Callable[[Core, Lease], Coroutine[Any, Any, T]],
-) -> T:
-    """Open a store and a log, and close them again if ``use`` fails."""
-    held = await lease(session, options)
-    core: Core | None = None
-    try:
-        core = _core(address, creds, held.session, options)
-        return await use(core, held)
-    except BaseException:
-        await (held.aclose() if core is None else held.aclose_after(core.store))
-        raise
-
-
-def _core(address: urls.Address, creds: Any, session: Session, options: Options | None) -> Core:
-    options = options or session.options
-    store = session._open_store(address, creds, options)
-    log = Log(store, session._clock, options.commit_timeout, session._leave)
-    return Core(str(address), session, store, log, Fetcher(store, session._cache))
 
 
 async def _refuse_foreign(core: Core) -> None:

@@ -11,7 +11,8 @@ from aiolake._aio import Tasks
 from aiolake.chunks.write import PieceWriter, Target, Uploader, finish
 from aiolake.dataset.appends import Appends
 from aiolake.dataset.columns import ColumnChanges, check_metadata
-from aiolake.dataset.rows import RowSlices, check_columns, column_lengths
+from aiolake.dataset.fork import Receipt, Worker, append_slices, check_columns_of, checked_receipts
+from aiolake.dataset.rows import check_columns, column_lengths
 from aiolake.dataset.select import Selector, positions
 from aiolake.dataset.state import State
 from aiolake.dataset.updates import Updates
@@ -19,7 +20,7 @@ from aiolake.errors import ClosedError, InvalidInputError
 from aiolake.format.entry import Entry, Piece
 from aiolake.ranges import EMPTY, Ids, Runs, distinct
 from aiolake.types import ColumnType
-from aiolake.versions.commit import Context, Outcome
+from aiolake.versions.commit import Context, Outcome, find_done
 from aiolake.versions.delta import Delta
 from aiolake.versions.head import Head
 from aiolake.versions.intents import Commit
@@ -63,6 +64,7 @@ class Transaction:
         self._options = dataset._options
         self._tasks = Tasks()
         self._open = False
+        self._committed_before = False
         self._busy = False
         self._broken: str | None = None
         self._state: State | None = None
@@ -126,11 +128,9 @@ class Transaction:
         self._begin()
         before = self.n_appended
         try:
-            writer = self._appends.writer(list(self._columns.targets.values()))
-            slices = RowSlices(self._columns.targets, rows, columns)
-            async for block, n_rows in slices:
-                await writer.add(block, n_rows)
-                self._check()
+            if not self._committed_before:
+                writer = self._appends.writer(self._columns.now)
+                await append_slices(writer, rows, columns, self._check)
         except BaseException as error:
             if self.n_appended != before or not isinstance(error, InvalidInputError):
                 self._broken = f"an append failed half way ({error!r})"
@@ -138,6 +138,52 @@ class Transaction:
         finally:
             self._busy = False
         return self.n_appended - before
+
+    def fork(self) -> Worker:
+        """A worker that appends elsewhere, in another task or process; it can be pickled.
+
+        ``async with worker.open() as rows: await rows.append(...)`` uploads there, and gives
+        ``rows.receipt``, for ``merge``. A worker that dies leaves nothing visible.
+        """
+        self._check_idle()
+        assert self._state is not None
+        return Worker(
+            url=self._core.url,
+            dataset=self._state.entry.dataset,
+            transaction=self.write_id,
+            columns=tuple(self._columns.now),
+            options=self._dataset._own_options,
+        )
+
+    async def merge(self, receipts: Receipt | Iterable[Receipt]) -> int:
+        """Append what workers have uploaded, in the order of their receipts.
+
+        Args:
+            receipts: From ``worker.open()``'s blocks, of this transaction or of one before it on
+                this dataset. Each once: a commit that finds one merged already is refused with
+                ``ConflictError``, whoever merged it.
+
+        Returns:
+            How many rows.
+
+        Raises:
+            InvalidInputError: A receipt of another dataset or of other columns, or one twice;
+                nothing was merged.
+
+        Cost: at the commit, one GET for each entry since the oldest worker began.
+        """
+        self._begin()
+        try:
+            assert self._state is not None
+            known = {receipt.id for receipt in self._appends.receipts}
+            given = checked_receipts(receipts, self._state.entry.dataset, known)
+            check_columns_of(given, self.write_id, self._columns.now)
+            if self._committed_before:
+                return 0
+            self._appends.merge(given)
+            return sum(receipt.n_rows for receipt in given)
+        finally:
+            self._busy = False
 
     async def update(self, rows: Selector, values: Mapping[str, Any]) -> int:
         """Replace values of rows.
@@ -157,6 +203,8 @@ class Transaction:
         """
         self._begin()
         try:
+            if self._committed_before:
+                return 0
             ids, single = self._addressed(rows)
             check_columns(values, self._columns.targets, all_of_them=False)
             blocks = {name: [value] for name, value in values.items()} if single else dict(values)
@@ -179,6 +227,8 @@ class Transaction:
         """Remove rows; returns how many. A row deleted twice is removed once."""
         self._begin()
         try:
+            if self._committed_before:
+                return 0
             ids, _ = self._addressed(rows)
             fresh = Runs.from_ids(ids).difference(self._deleted)
             self._deleted = self._deleted.concat(fresh)
@@ -223,8 +273,19 @@ class Transaction:
         if self._open or self._state is not None:
             raise InvalidInputError("a transaction is used once; call ds.transaction() again")
         self._dataset._begin_transaction(self)
-        self._state = self._dataset._state
-        self._columns = ColumnChanges(self._state.schema.columns)
+        try:
+            await self._enter(self._dataset._state)
+        except BaseException:
+            self._dataset._end_transaction(self)
+            raise
+        self._open = True
+        return self
+
+    async def _enter(self, state: State) -> None:
+        self._state = state
+        self._columns = ColumnChanges(state.schema.columns)
+        if self._given_id:
+            await self._look_for_itself(state)
         await self._tasks.__aenter__()
         self._uploader = Uploader(
             self._core.store,
@@ -232,8 +293,18 @@ class Transaction:
             self._base_number,
             max(1, self._core.session.options.max_inflight_bytes // 4),
         )
-        self._open = True
-        return self
+
+    async def _look_for_itself(self, state: State) -> None:
+        """A write id of the caller's own may have committed before: then there is nothing to do.
+
+        Later entries are compared with it by the commit.
+        """
+        head, seen = await self._core.log.forward(state.head)
+        done = await self._core.log.run(find_done(head, self.write_id))
+        if done is not None:
+            self._committed_before = True
+            self._base = head, seen
+            self._attempt.outcome, self._attempt.entry = Outcome.COMMITTED, done
 
     async def __aexit__(
         self,
@@ -244,7 +315,11 @@ class Transaction:
         try:
             if exc is None:
                 self._begin()
-                await self._commit()
+                if self._committed_before:
+                    assert self._base is not None
+                    await self._dataset._follow(self._base[0])
+                else:
+                    await self._commit()
         finally:
             self._open = False
             self._dataset._end_transaction(self)
@@ -268,11 +343,11 @@ class Transaction:
         intent = Commit(
             on_branch=self._branch,
             delta=delta,
-            base=base,
+            base=min([base, *(receipt.base for receipt in self._appends.receipts)]),
             message=self._message,
             author=self._author,
         )
-        context = Context(self._core.url, self.write_id, idempotent=self._given_id)
+        context = Context(self._core.url, self.write_id)
         committed = await self._core.log.commit(intent, head, seen, context, self._attempt)
         await self._dataset._follow(committed.head)
 
@@ -280,7 +355,8 @@ class Transaction:
         columns = self._columns
         return Delta(
             appended=self.n_appended,
-            pieces=(*appended, *self._appends.fills()),
+            pieces=(*appended, *self._appends.pieces()),
+            receipts=tuple(receipt.id for receipt in self._appends.receipts),
             updates=tuple(updates),
             deleted=self._deleted,
             added=columns.added,

@@ -223,6 +223,7 @@ class Effects(msgspec.Struct, frozen=True, omit_defaults=True):
 
     Attributes:
         appended: Rows appended.
+        receipts: Ids of the workers' receipts that were merged.
         updated: Row ids whose values changed.
         updated_columns: Columns of those values.
         deleted: Row ids removed.
@@ -250,6 +251,7 @@ class Effects(msgspec.Struct, frozen=True, omit_defaults=True):
     merged: int | None = None
     branches: tuple[str, ...] = ()
     tags: tuple[str, ...] = ()
+    receipts: Blob | tuple[Id, ...] = ()
 
     def __post_init__(self) -> None:
         for value in (self.updated, self.deleted):

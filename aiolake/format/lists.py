@@ -74,7 +74,7 @@ def decode_blob(data: Any, blob: Blob, type: type[T]) -> T:
     key = blob_key(blob)
     verify(data, blob.crc, key)
     value: T = _decode(msgspec.json.Decoder(type), data, key)
-    if isinstance(value, tuple):
+    if isinstance(value, tuple) and not isinstance(next(iter(value), None), str):
         try:
             check_flat_runs(value)
         except ValueError as error:

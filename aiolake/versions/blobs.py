@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -36,6 +36,7 @@ __all__ = [
     "Spill",
     "load_description",
     "load_lists",
+    "load_names",
     "load_refs",
     "load_rows",
     "load_runs",
@@ -45,6 +46,8 @@ __all__ = [
     "spill_refs",
     "spill_rows",
 ]
+
+T = TypeVar("T")
 
 DESCRIPTION_BYTES = 4096
 REFS_BYTES = 4096
@@ -154,15 +157,26 @@ def load_runs(value: RunsValue) -> Steps[Runs]:
     return Runs.from_flat(flat)
 
 
-def spill_effects(effects: Effects, spill: Spill) -> Effects:
-    """Effects for an entry; long runs lie in ``lists/``."""
+def load_names(value: Blob | tuple[str, ...]) -> Steps[tuple[str, ...]]:
+    """Ids that an entry names."""
+    if not isinstance(value, Blob):
+        return value
+    names: tuple[str, ...] = yield from _load(value, tuple[str, ...])
+    return names
 
-    def short(value: RunsValue) -> RunsValue:
+
+def spill_effects(effects: Effects, spill: Spill) -> Effects:
+    """Effects for an entry; long runs and lists of receipts lie in ``lists/``."""
+
+    def short(value: T) -> T | Blob:
         long = not isinstance(value, Blob) and _nbytes(value) > EFFECTS_BYTES
         return spill.blob(value) if long else value
 
     return msgspec.structs.replace(
-        effects, updated=short(effects.updated), deleted=short(effects.deleted)
+        effects,
+        updated=short(effects.updated),
+        deleted=short(effects.deleted),
+        receipts=short(effects.receipts),
     )
 
 

@@ -81,7 +81,9 @@ def keys_of(entries: Iterable[Entry]) -> Steps[frozenset[str]]:
 
 def _blobs(entry: Entry) -> Iterable[Blob]:
     effects, snapshot = entry.operation.effects, entry.snapshot
-    found: list[object] = [entry.refs.listed, effects.updated, effects.deleted]
+    found: list[object] = [
+        entry.refs.listed, effects.updated, effects.deleted, effects.receipts
+    ]  # fmt: skip
     if snapshot is not None:
         found += [snapshot.listed_description, snapshot.rows.listed]
     return (blob for blob in found if isinstance(blob, Blob))

@@ -36,6 +36,7 @@ from aiolake.versions.blobs import (
     Spill,
     load_description,
     load_lists,
+    load_names,
     load_runs,
     spill_description,
     spill_effects,
@@ -63,6 +64,7 @@ __all__ = [
     "Outcome",
     "commit",
     "find_commit",
+    "find_done",
     "find_write",
     "lists_to_merge",
     "take_slot",
@@ -72,6 +74,7 @@ FOLD_BYTES = 16 * 1024
 MOST_OTHER_BYTES = 48 * 1024
 """An entry with more than this beside its pieces has all its lists merged into one."""
 SEARCHED_ENTRIES = 1000
+_READ_AT_ONCE = 256
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,13 +84,11 @@ class Context:
     Attributes:
         url: The dataset's address, for messages.
         write_id: Unique to this transaction, however often it is tried.
-        idempotent: The caller chose the write id: look whether it was committed before.
         new_id: Makes object ids.
     """
 
     url: str
     write_id: str
-    idempotent: bool = False
     new_id: Callable[[], str] = field(default=keys.new_id)
 
 
@@ -117,11 +118,8 @@ def commit(
         ConflictError: It cannot be rebased over what was committed meanwhile.
         OutcomeUnknownError: The deadline passed first.
     """
-    if context.idempotent:
-        done = yield from find_write(head, context.write_id)
-        if done is not None and head.entry is not None and done.n >= head.entry.state.first:
-            return Committed(done, Head(done.n, done))
     mine = yield from _own_footprint(intent)
+    older = yield from _since_workers_began(intent, head)
     fresh = seen
     while True:
         done = next((entry for entry in fresh if rules.is_ours(entry, context.write_id)), None)
@@ -129,6 +127,7 @@ def commit(
             return Committed(done, Head(done.n, done))
         try:
             yield from _check(mine, intent, head, fresh)
+            yield from _check_receipts(intent, (*older, *fresh))
             entry = yield from _prepare(intent, head, context)
         except NotFoundError:
             # What the head needed may have been expired and collected since it was read.
@@ -209,6 +208,33 @@ def _check_head(intent: Intent, entry: Entry) -> None:
             f"{entry.state.collect_below}: its objects may be gone; run it again",
             base=base,
         )
+
+
+def _since_workers_began(intent: Intent, head: Head) -> Steps[tuple[Entry, ...]]:
+    """The entries that may have merged a worker's receipt before: those after its base."""
+    if not intent.effects.receipts or intent.min_base is None:
+        return ()
+    found: list[Entry] = []
+    for start in range(intent.min_base + 1, head.n + 1, _READ_AT_ONCE):
+        numbers = tuple(range(start, min(start + _READ_AT_ONCE, head.n + 1)))
+        entries = yield from read_entries(numbers)
+        found += [entry for entry in entries if entry is not None]
+    return tuple(found)
+
+
+def _check_receipts(intent: Intent, entries: tuple[Entry, ...]) -> Steps[None]:
+    """Refuse receipts that an entry has merged."""
+    mine = yield from load_names(intent.effects.receipts)
+    for entry in entries if mine else ():
+        theirs = yield from load_names(entry.operation.effects.receipts)
+        again = [receipt for receipt in mine if receipt in theirs]
+        if again:
+            raise ConflictError(
+                f"receipt {again[0]} was merged already, by entry {entry.n}; its rows are in the "
+                "dataset: leave it out",
+                entry=entry.n,
+                receipts=again,
+            )
 
 
 def _prepare(intent: Intent, head: Head, context: Context) -> Steps[Entry]:
@@ -352,14 +378,25 @@ class Found:
     n: int | None = None
 
 
+def find_done(head: Head, write_id: str) -> Steps[Entry | None]:
+    """The entry of the dataset at ``head`` that a caller's own write id made before, if any.
+
+    Cost: see ``find_write``.
+    """
+    done = yield from find_write(head, write_id)
+    if done is None or head.entry is None or done.n < head.entry.state.first:
+        return None
+    return done
+
+
 def find_write(head: Head, write_id: str) -> Steps[Entry | None]:
     """The entry with a write id among the newest 1,000 up to ``head``.
 
     Cost: up to 1,000 GETs, 256 at once.
     """
     low = max(1, head.n - SEARCHED_ENTRIES + 1)
-    for stop in range(head.n + 1, low, -256):
-        numbers = tuple(range(max(low, stop - 256), stop))
+    for stop in range(head.n + 1, low, -_READ_AT_ONCE):
+        numbers = tuple(range(max(low, stop - _READ_AT_ONCE), stop))
         for entry in reversed((yield from read_entries(numbers))):
             if entry is not None and rules.is_ours(entry, write_id):
                 return entry

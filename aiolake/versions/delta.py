@@ -22,7 +22,7 @@ from aiolake.versions import rules
 from aiolake.versions.blobs import load_description, load_lists, load_rows
 from aiolake.versions.steps import Steps
 
-__all__ = ["REMOVED", "Applied", "Delta", "NewColumn", "apply", "effects_of"]
+__all__ = ["REMOVED", "Applied", "Delta", "NewColumn", "apply", "effects_of", "moved"]
 
 
 class _Removed:
@@ -62,6 +62,7 @@ class Delta:
         dropped: Column ids.
         metadata: Values by key; ``REMOVED`` takes one away.
         column_metadata: Likewise by column id and key.
+        receipts: Ids of merged receipts, whose rows are among those appended.
         replaced: Pieces that ``optimize`` read ...
         replacements: ... and what stands in their place.
     """
@@ -75,6 +76,7 @@ class Delta:
     dropped: tuple[int, ...] = ()
     metadata: Mapping[str, Any] = field(default_factory=dict)
     column_metadata: Mapping[tuple[int, str], Any] = field(default_factory=dict)
+    receipts: tuple[str, ...] = ()
     replaced: tuple[Piece, ...] = ()
     replacements: tuple[Piece, ...] = ()
 
@@ -174,26 +176,33 @@ def _new_pieces(
 ) -> tuple[Piece, ...]:
     first = state.next_row_id
     added = [_fill(ids[new.id], new.default, 0, first) for new in delta.added if first]
-    appended = [_moved(piece, ids, first) for piece in delta.pieces]
+    appended = [moved(_renumbered(piece, ids), first) for piece in delta.pieces]
     given = {piece.column for piece in appended}
     filled = [
         _fill(column.id, column.default, first, delta.appended)
         for column in schema.columns
         if delta.appended and column.id not in given
     ]
-    return (*added, *appended, *filled, *(_moved(piece, ids, 0) for piece in delta.updates))
+    updates = (_renumbered(piece, ids) for piece in delta.updates)
+    return (*added, *appended, *filled, *updates)
 
 
 def _fill(column: int, default: Constant, first: int, count: int) -> Piece:
     return Piece(column=column, rows=(first, count), constant=default)
 
 
-def _moved(piece: Piece, ids: Mapping[int, int], first: int) -> Piece:
-    """A piece with its real column and row ids."""
-    rows = piece.rows
-    if first:
-        rows = tuple(v if i % 2 else v + first for i, v in enumerate(rows))
-    return msgspec.structs.replace(piece, column=ids.get(piece.column, piece.column), rows=rows)
+def _renumbered(piece: Piece, ids: Mapping[int, int]) -> Piece:
+    """A piece with its column's real id."""
+    id = ids.get(piece.column)
+    return piece if id is None else msgspec.structs.replace(piece, column=id)
+
+
+def moved(piece: Piece, by: int) -> Piece:
+    """A piece over row ids that are greater by a number."""
+    if not by:
+        return piece
+    rows = tuple(v if i % 2 else v + by for i, v in enumerate(piece.rows))
+    return msgspec.structs.replace(piece, rows=rows)
 
 
 def _rows(delta: Delta, rows: RowRuns, state: LogState) -> Steps[RowRuns]:
@@ -272,4 +281,5 @@ def effects_of(delta: Delta, ids: Mapping[int, int] | None = None) -> Effects:
         dropped=tuple(ids.get(id, id) for id in delta.dropped),
         metadata=(*(f"/{key}" for key in delta.metadata), *of_columns),
         optimized=len(delta.replaced),
+        receipts=delta.receipts,
     )

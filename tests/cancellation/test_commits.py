@@ -12,6 +12,7 @@ import pytest
 
 import aiolake
 from aiolake import Outcome
+from aiolake.dataset.fork import append_here
 from aiolake.testing import LandsLater, LostAnswer, Rule, Transient, cancel_at_each_step
 from tests.cancellation.place import N_ROWS, Place, check_row, rows
 from tests.cancellation.turns import cancel_at_each_turn
@@ -54,7 +55,13 @@ async def metadata(tx: aiolake.Transaction) -> None:
     tx.set_metadata({"seen": tx.write_id})
 
 
-CHANGES: list[Change] = [append, append_many, update, delete, columns, metadata]
+async def merge(tx: aiolake.Transaction) -> None:
+    async with append_here(tx.fork(), tx._core) as worker:
+        await worker.append(rows(2, first=N_ROWS))
+    await tx.merge([worker.receipt])
+
+
+CHANGES: list[Change] = [append, append_many, update, delete, columns, metadata, merge]
 
 
 class Commits:

@@ -41,6 +41,8 @@ DATASET: dict[str, Callable[[aiolake.Dataset], Any]] = {
 
 TRANSACTION: dict[str, Callable[[aiolake.Transaction], Any]] = {
     "append": lambda tx: tx.append(row(0)),
+    "fork": lambda tx: tx.fork(),
+    "merge": lambda tx: tx.merge([]),
     "update": lambda tx: tx.update(0, {"n": 1}),
     "delete": lambda tx: tx.delete(0),
     "add_column": lambda tx: tx.add_column("c", aiolake.Text()),

@@ -15,7 +15,7 @@ from aiolake.format.entry import Entry, Piece, decode_entry
 from aiolake.format.manifest import Block, encode_block
 from aiolake.stores.base import CreateOutcome, Listing, ListPage, ObjectMeta
 from aiolake.types import Column, Schema, Tensor
-from aiolake.versions.commit import Committed, Context, commit, take_slot
+from aiolake.versions.commit import Committed, Context, commit, find_done, take_slot
 from aiolake.versions.delta import Delta
 from aiolake.versions.head import EMPTY_LOG, Head, find_head
 from aiolake.versions.intents import Commit, Create, Intent
@@ -163,7 +163,10 @@ class Model:
         """Publish an intent; a ``write_id`` of the caller's is looked for first."""
         head = self.head() if head is None else head
         given = self.new_id() if write_id is None else write_id
-        context = Context(URL, given, write_id is not None, self.new_id)
+        done = None if write_id is None else self.run(find_done(head, write_id))
+        if done is not None:
+            return Committed(done, Head(done.n, done))
+        context = Context(URL, given, self.new_id)
         return self.run(commit(intent, head, tuple(seen), context))
 
     def change(self, branch: str = "main", **changes: Any) -> Entry:

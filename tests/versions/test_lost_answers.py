@@ -118,7 +118,7 @@ def test_a_twin_that_commits_meanwhile_is_taken_for_ones_own() -> None:
     model.made()
     head = model.head()
     intent = Commit(on_branch="main", delta=Delta(appended=1), base=1)
-    steps = commit(intent, head, (), Context(URL, "twin", True, model.new_id))
+    steps = commit(intent, head, (), Context(URL, "twin", model.new_id))
     request = next(steps)
     while not isinstance(request, TakeSlot):
         request = steps.send(model.answer(request))

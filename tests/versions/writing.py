@@ -92,9 +92,13 @@ def publish(
 ) -> Steps[committing.Committed | None]:
     """Commit, and hold whoever answered to what was answered."""
     world.note(op.label, op)
-    context = committing.Context(URL, op.write_id, op.shared_id, world.new_id)
+    context = committing.Context(URL, op.write_id, world.new_id)
     try:
-        done = yield from committing.commit(intent, head, seen, context)
+        before = (yield from committing.find_done(head, op.write_id)) if op.shared_id else None
+        if before is not None:
+            done = committing.Committed(before, Head(before.n, before))
+        else:
+            done = yield from committing.commit(intent, head, seen, context)
     except OutcomeUnknownError as error:
         yield from asked_after(world, op, error.slot)
         return None

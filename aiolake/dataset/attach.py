@@ -1,0 +1,43 @@
+"""From an address to the store and log of what lies there."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Coroutine
+from typing import Any, TypeVar
+
+from aiolake import urls
+from aiolake.chunks.fetch import Fetcher
+from aiolake.dataset.session import Lease, Session, lease
+from aiolake.dataset.state import Core
+from aiolake.options import Options
+from aiolake.versions.log import Log
+
+__all__ = ["open_core", "with_core"]
+
+T = TypeVar("T")
+
+
+async def with_core(
+    address: urls.Address,
+    creds: Any,
+    session: Session | None,
+    options: Options | None,
+    use: Callable[[Core, Lease], Coroutine[Any, Any, T]],
+) -> T:
+    """Open a store and a log, and close them again if ``use`` fails."""
+    held = await lease(session, options)
+    core: Core | None = None
+    try:
+        core = open_core(address, creds, held.session, options)
+        return await use(core, held)
+    except BaseException:
+        await (held.aclose() if core is None else held.aclose_after(core.store))
+        raise
+
+
+def open_core(address: urls.Address, creds: Any, session: Session, options: Options | None) -> Core:
+    """A store and a log in a session."""
+    options = options or session.options
+    store = session._open_store(address, creds, options)
+    log = Log(store, session._clock, options.commit_timeout, session._leave)
+    return Core(str(address), session, store, log, Fetcher(store, session._cache))
