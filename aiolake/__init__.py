@@ -47,6 +47,7 @@ if TYPE_CHECKING:
     )
     from aiolake.options import Options
     from aiolake.types import (
+        Audio,
         Bytes,
         ClassLabel,
         Column,
@@ -57,6 +58,7 @@ if TYPE_CHECKING:
         Schema,
         Tensor,
         Text,
+        Video,
     )
     from aiolake.versions.commit import Found, Outcome
     from aiolake.versions.history import SchemaDiff, SnapshotDiff
@@ -67,6 +69,7 @@ __all__ = [
     "AiolakeError",
     "AlreadyExistsError",
     "Appender",
+    "Audio",
     "Bytes",
     "ClassLabel",
     "ClosedError",
@@ -114,6 +117,7 @@ __all__ = [
     "UnauthenticatedError",
     "UnsupportedVersionError",
     "Verified",
+    "Video",
     "View",
     "Worker",
     "WrongLoopError",
@@ -166,6 +170,7 @@ _HOMES = {
     ),
     "aiolake.options": ("Options",),
     "aiolake.types": (
+        "Audio",
         "Bytes",
         "ClassLabel",
         "Column",
@@ -176,6 +181,7 @@ _HOMES = {
         "Schema",
         "Tensor",
         "Text",
+        "Video",
     ),
     "aiolake.versions.commit": ("Found", "Outcome"),
     "aiolake.versions.history": ("SchemaDiff", "SnapshotDiff"),

@@ -123,6 +123,26 @@ class Fetcher:
         _require(data, fetch.key, fetch.start, fetch.stop, tuple(wanted))
         raise AssertionError("a fetch is right or refused")
 
+    async def fetch_kept(self, fetch: Fetch, units: Units, *, keep: bool) -> list[Buffer]:
+        """As ``fetch``; from the cache if all of it is there, and ``keep`` lets it stay there."""
+        if len(fetch.units) == 1:
+            (u,) = fetch.units
+            length, crc = int(units.length[u]), int(units.crc[u])
+            return [await self.unit(fetch.key, fetch.start, length, crc, keep=keep)]
+        found = [
+            self.unit_now(fetch.key, int(units.start[u]), int(units.length[u]), int(units.crc[u]))
+            for u in fetch.units
+        ]
+        at_hand = [payload for payload in found if payload is not None]
+        if len(at_hand) == len(found):
+            return at_hand
+        payloads = await self.fetch(fetch, units)
+        if keep and not self._immediate:
+            for u, payload in zip(fetch.units, payloads, strict=True):
+                owned = bytes(payload)
+                self.cache.put((self.url, fetch.key, int(units.start[u])), owned, len(owned))
+        return payloads
+
     def _cached(self, units: Units, out: list[Buffer]) -> Units:
         """Take what the cache has; the rest keeps its place, the taken have no length."""
         if self._immediate or not len(self.cache):

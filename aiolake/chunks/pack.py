@@ -30,6 +30,7 @@ from aiolake.stores.base import Buffer
 
 __all__ = [
     "MAX_PART_BYTES",
+    "MEDIA_PART_BYTES",
     "ColumnPacker",
     "Place",
     "Table",
@@ -38,6 +39,8 @@ __all__ = [
 ]
 
 MAX_PART_BYTES = 8 << 20
+MEDIA_PART_BYTES = 1 << 20
+"""Of media a second is read alone: what it touches is a few parts, each read whole to verify it."""
 _PLAIN_PAGE_BYTES = 4 << 10
 _PACKED_PAGE_BYTES = 128 << 10
 _MAX_PAGE_ROWS = 4096
@@ -154,10 +157,13 @@ class ColumnPacker:
         pending_nbytes: Of these, bytes not yet taken out in a chunk.
     """
 
-    def __init__(self, column: int, codec: FixedCodec | EntryCodec) -> None:
+    def __init__(
+        self, column: int, codec: FixedCodec | EntryCodec, *, part_bytes: int = MAX_PART_BYTES
+    ) -> None:
         pages = codec if isinstance(codec, FixedCodec) else None
         self.column = column
         self.ndim = 0 if isinstance(codec, FixedCodec) else codec.ndim
+        self._part_bytes = part_bytes
         self.page_rows = 1 if pages is None else page_rows_of(pages)
         self.n_rows = 0
         self.nbytes = 0
@@ -258,7 +264,7 @@ class ColumnPacker:
         full: list[list[Buffer]],
     ) -> None:
         view, total = memoryview(_owned(payload)), len(payload)
-        n_parts = -(-total // MAX_PART_BYTES)
+        n_parts = -(-total // self._part_bytes)
         size = -(-total // n_parts)
         self.table.add(-1, len(self.table.parts), total, 0, null, shape)
         for start in range(0, total, size):

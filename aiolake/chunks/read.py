@@ -19,7 +19,7 @@ from aiolake.errors import InvalidInputError
 from aiolake.format.entry import Snapshot
 from aiolake.ranges import Ids
 from aiolake.stores.base import Buffer
-from aiolake.types import Bytes, Column, Image, Schema
+from aiolake.types import Audio, Bytes, Column, Image, Schema, Video, is_media
 
 __all__ = ["MISS", "ColumnReader", "SnapshotReader"]
 
@@ -31,6 +31,7 @@ _MANY_ROWS = 512
 _INLINE_COPIED_BYTES = 4 << 20
 _INLINE_DECODED_BYTES = 4 << 10
 _INLINE_ROWS = 1024
+_SLICED = (Image, Bytes, Video, Audio)
 
 
 class ColumnReader(msgspec.Struct, frozen=True):
@@ -41,6 +42,8 @@ class ColumnReader(msgspec.Struct, frozen=True):
     index: ColumnIndex
     fetcher: Fetcher
     pool: WorkPool
+    inline_nbytes: int = _INLINE_BYTES
+    """Payloads up to this are decoded where they are awaited; of media none, constants included."""
 
     def value_now(self, id: int, decode: Decode) -> Any:
         """A row's value, or ``MISS`` where that needs to wait or to compute for long."""
@@ -52,10 +55,12 @@ class ColumnReader(msgspec.Struct, frozen=True):
             return self._paged_now(one)
         if one.key:
             payload = self.fetcher.unit_now(one.key, one.start, one.length, one.crc)
-            if payload is None or (one.length > _INLINE_BYTES and decode is Decode.FULL):
+            if payload is None or (one.length > self.inline_nbytes and decode is Decode.FULL):
                 return MISS
         elif one.constant is None and not one.null:
             payload = b""
+        elif not self.inline_nbytes and decode is Decode.FULL and not one.null:
+            return MISS
         return value_of(self.codec, one, payload, decode)
 
     def _paged_now(self, one: One) -> Any:
@@ -118,14 +123,16 @@ class ColumnReader(msgspec.Struct, frozen=True):
     def _is_little(self, located: Located, decode: Decode, decoded_nbytes: int) -> bool:
         """Whether assembling is less work than handing it to a thread; copying is little."""
         copied = isinstance(self.codec, FixedCodec) or decode is Decode.RAW
+        if not copied and not self.inline_nbytes:
+            return False
         return located.units.nbytes <= (_INLINE_COPIED_BYTES if copied else decoded_nbytes)
 
     async def read_bytes(self, id: Ids, start: int, stop: int | None) -> bytes:
         """Bytes ``[start, stop)`` of one row's payload; of one in parts only those it touches."""
-        if not isinstance(self.column.type, Image | Bytes) or _compressed(self.column):
+        if not isinstance(self.column.type, _SLICED) or _compressed(self.column):
             raise InvalidInputError(
                 f"column {self.column.name!r} holds {self.column.type!r}; byte ranges are read of "
-                "Image and uncompressed Bytes columns",
+                "Image, Video, Audio and uncompressed Bytes columns",
                 column=self.column.name,
             )
         located = await self.index.locate(id)
@@ -189,7 +196,8 @@ class SnapshotReader:
         ndim = None if isinstance(codec, FixedCodec) else codec.ndim
         snapshot = self._snapshot
         index = ColumnIndex(column.id, ndim, snapshot.lists, snapshot.pieces, self._fetcher)
-        return ColumnReader(column, codec, index, self._fetcher, self._pool)
+        inline = 0 if is_media(column.type) else _INLINE_BYTES
+        return ColumnReader(column, codec, index, self._fetcher, self._pool, inline)
 
     def row_now(self, id: int, names: Sequence[str], decode: Decode) -> dict[str, Any]:
         """One row; values that have to be waited for are ``MISS``."""

@@ -11,14 +11,20 @@ import msgspec
 
 from aiolake import keys
 from aiolake._aio import Tasks, WorkPool
-from aiolake.chunks.pack import ColumnPacker, Place, piece_of
+from aiolake.chunks.pack import (
+    MAX_PART_BYTES,
+    MEDIA_PART_BYTES,
+    ColumnPacker,
+    Place,
+    piece_of,
+)
 from aiolake.codecs import Encoded, EntryCodec, FixedCodec, FixedRows, codec_of
 from aiolake.errors import InvalidInputError
 from aiolake.format.entry import Piece
 from aiolake.format.statistics import ZONE_ROWS, Statistics
 from aiolake.options import Options
 from aiolake.stores.base import Buffer, Store, total_nbytes
-from aiolake.types import ColumnType, Constant
+from aiolake.types import ColumnType, Constant, is_media
 
 __all__ = ["PieceWriter", "Target", "Uploader", "constant_of", "encode_columns"]
 
@@ -154,11 +160,12 @@ class PieceWriter:
     ) -> None:
         self.targets = tuple(targets)
         self.n_rows = 0
+        self._has_media = any(is_media(target.type) for target in targets)
         self._uploader = uploader
         self._pool = pool
         self._chunk_bytes = options.chunk_bytes
         self._max_pending = max(options.chunk_bytes, options.max_inflight_bytes // 4)
-        self.packers = {t.id: ColumnPacker(t.id, codec_of(t.type)) for t in self.targets}
+        self.packers = {target.id: _packer(target) for target in self.targets}
         self.places: dict[int, list[Place]] = {target.id: [] for target in self.targets}
 
     async def add(
@@ -175,7 +182,7 @@ class PieceWriter:
             InvalidInputError: A value is refused; none of these rows was packed.
         """
         first = self.n_rows if first_row is None else first_row
-        if n_rows <= _LITTLE_ROWS and _is_little(columns):
+        if n_rows <= _LITTLE_ROWS and not self._has_media and _is_little(columns):
             full = self._encode_and_pack(columns, first)
         else:
             # A thread may pack: a transaction makes one call at a time, and what a cancelled one
@@ -257,6 +264,11 @@ def _is_little(columns: Mapping[str, Any]) -> bool:
             elif not isinstance(value, int | float | bool | type(None)):
                 total += 1024
     return total <= _LITTLE_NBYTES
+
+
+def _packer(target: Target) -> ColumnPacker:
+    part_bytes = MEDIA_PART_BYTES if is_media(target.type) else MAX_PART_BYTES
+    return ColumnPacker(target.id, codec_of(target.type), part_bytes=part_bytes)
 
 
 async def finish(

@@ -12,8 +12,9 @@ from typing import Any
 import numpy as np
 
 from aiolake.codecs import FixedCodec, codec_of
+from aiolake.codecs.media.containers import SNIFFED_NBYTES, container_of
 from aiolake.errors import AiolakeError
-from aiolake.types import Bytes, ClassLabel, ColumnType, Image, Json, Text
+from aiolake.types import Audio, Bytes, ClassLabel, ColumnType, Image, Json, Text, Video
 
 __all__ = [
     "as_json",
@@ -85,7 +86,7 @@ def shortened(text: str, width: int = _WIDTH) -> str:
 
 def is_encoded(type: ColumnType) -> bool:
     """Whether samples are shown by their stored bytes rather than decoded."""
-    return isinstance(type, Image | Bytes)
+    return isinstance(type, Image | Bytes | Video | Audio)
 
 
 def picture_format(data: bytes) -> str:
@@ -94,6 +95,12 @@ def picture_format(data: bytes) -> str:
         return "webp"
     known = (name for magic, name in _MAGIC.items() if data.startswith(magic))
     return next(known, "picture")
+
+
+def media_format(data: bytes) -> str:
+    """What kind of video or audio file some bytes are, by how they begin."""
+    container = container_of(bytes(data[:SNIFFED_NBYTES]))
+    return "unknown" if container is None else container.name
 
 
 def values_of(batch: Any) -> list[Any]:
@@ -113,6 +120,8 @@ def cell(type: ColumnType, value: Any) -> str:
     match type:
         case Image():
             return _picture_cell(bytes(value))
+        case Video() | Audio():
+            return f"{media_format(value)} {size(len(value))}"
         case Bytes():
             return f"{size(len(value))}: {bytes(value[:8]).hex(' ')}"
         case ClassLabel():
@@ -160,6 +169,8 @@ def as_json(type: ColumnType, value: Any) -> Any:
     match type:
         case Image():
             return _picture_json(bytes(value))
+        case Video() | Audio():
+            return {"format": media_format(value), "nbytes": len(value)}
         case Bytes():
             return {"nbytes": len(value)}
         case ClassLabel():

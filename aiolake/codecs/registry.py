@@ -12,6 +12,7 @@ from aiolake.codecs.label import label_codec
 from aiolake.codecs.tensor import TensorCodec
 from aiolake.codecs.text import BytesCodec, JsonCodec, TextCodec
 from aiolake.types import (
+    Audio,
     Bytes,
     ClassLabel,
     ColumnType,
@@ -20,6 +21,7 @@ from aiolake.types import (
     Json,
     Tensor,
     Text,
+    Video,
     is_fixed,
 )
 
@@ -44,6 +46,14 @@ def codec_of(type: ColumnType) -> FixedCodec | EntryCodec:
             return JsonCodec(compression)
         case Bytes(compression=compression):
             return BytesCodec(compression)
+        case Video(rate=rate):
+            from aiolake.codecs.media.video import VideoCodec
+
+            return VideoCodec(rate)
+        case Audio(sample_rate=sample_rate, format=format):
+            from aiolake.codecs.media.audio import AudioCodec
+
+            return AudioCodec(sample_rate, format)
 
 
 def _tensor_codec(type: Tensor) -> FixedCodec | TensorCodec:

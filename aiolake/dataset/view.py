@@ -145,9 +145,10 @@ class View:
         start: SupportsIndex = 0,
         stop: SupportsIndex | None = None,
     ) -> bytes:
-        """Bytes ``[start, stop)`` of one stored sample of an ``Image`` or ``Bytes`` column.
+        """Bytes ``[start, stop)`` of one stored sample of a column of encoded bytes.
 
-        Of a huge sample only the parts touched are fetched. Past the end is truncated; a row
+        Columns of ``Image``, ``Video``, ``Audio`` and uncompressed ``Bytes`` have them. Of a huge
+        sample only the parts touched are fetched. Past the end is truncated; a row
         that is None gives ``b""``.
 
         Raises:

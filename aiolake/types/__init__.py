@@ -6,6 +6,7 @@ read from JSON) and know nothing of bytes: ``aiolake.codecs`` does.
 Source: docs/spec/v1.md, "Schema".
 """
 
+from aiolake.types.media import Audio, Video
 from aiolake.types.plain import (
     Bytes,
     ClassLabel,
@@ -24,10 +25,11 @@ from aiolake.types.schema import (
     check_column_names,
     parse_schema,
 )
-from aiolake.types.union import ColumnType, is_fixed, summary
+from aiolake.types.union import ColumnType, is_fixed, is_media, summary
 
 __all__ = [
     "MAX_COLUMNS",
+    "Audio",
     "Bytes",
     "ClassLabel",
     "Column",
@@ -40,8 +42,10 @@ __all__ = [
     "Schema",
     "Tensor",
     "Text",
+    "Video",
     "check_column_names",
     "is_fixed",
+    "is_media",
     "parse_schema",
     "summary",
 ]

@@ -162,8 +162,8 @@ def parse_schema(columns: Mapping[str, ColumnType | type]) -> tuple[tuple[str, C
     """Check the columns a user wants and return them as pairs of name and type.
 
     Args:
-        columns: Names and types. ``Image``, ``Text``, ``Json`` and ``Bytes`` may be given without
-            parentheses.
+        columns: Names and types. ``Image``, ``Text``, ``Json``, ``Bytes``, ``Video`` and ``Audio``
+            may be given without parentheses.
 
     Raises:
         InvalidInputError: No columns, a bad name, or something that is no column type.
@@ -184,6 +184,6 @@ def _parse_type(name: str, given: object) -> ColumnType:
             return plain()
     raise InvalidInputError(
         f"column {name!r}: {given!r} is no column type; use Tensor('float32', (3,)), Image(), "
-        "ClassLabel(names), Text(), Json(), Bytes() or Embedding(n)",
+        "ClassLabel(names), Text(), Json(), Bytes(), Embedding(n), Video() or Audio()",
         column=name,
     )

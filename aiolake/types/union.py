@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from typing import TypeAlias
 
+from aiolake.types.media import Audio, Video
 from aiolake.types.plain import Bytes, ClassLabel, Embedding, Image, Json, Tensor, Text
 
-__all__ = ["PLAIN_TYPES", "TYPES", "ColumnType", "is_fixed", "summary"]
+__all__ = ["PLAIN_TYPES", "TYPES", "ColumnType", "is_fixed", "is_media", "summary"]
 
-ColumnType: TypeAlias = Tensor | Image | ClassLabel | Text | Json | Bytes | Embedding
+ColumnType: TypeAlias = (
+    Tensor | Image | ClassLabel | Text | Json | Bytes | Embedding | Video | Audio
+)
 """Every type a column may have; in JSON the field ``type`` tells them apart."""
 
-TYPES = (Tensor, Image, ClassLabel, Text, Json, Bytes, Embedding)
-PLAIN_TYPES = (Image, Text, Json, Bytes)
+TYPES = (Tensor, Image, ClassLabel, Text, Json, Bytes, Embedding, Video, Audio)
+PLAIN_TYPES = (Image, Text, Json, Bytes, Video, Audio)
 
 
 def is_fixed(type: ColumnType) -> bool:
@@ -20,6 +23,11 @@ def is_fixed(type: ColumnType) -> bool:
     if isinstance(type, Tensor):
         return None not in type.shape
     return isinstance(type, ClassLabel | Embedding)
+
+
+def is_media(type: ColumnType) -> bool:
+    """Whether looking into a sample of any size is long work, which a thread does."""
+    return isinstance(type, Video | Audio)
 
 
 def summary(type: ColumnType) -> str:

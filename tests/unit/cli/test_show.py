@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from aiolake import Bytes, ClassLabel, ColumnType, Image, Json, Tensor, Text
+from aiolake import Audio, Bytes, ClassLabel, ColumnType, Image, Json, Tensor, Text, Video
 from aiolake.cli.show import as_json, cell, count, picture_format, printable, shortened, size
 from aiolake.cli.show import values_of as values
 
@@ -57,6 +57,8 @@ def test_shortened_text_has_one_line_and_says_that_it_was_cut() -> None:
         (Text(), "hello", "hello"),
         (Json(), {"a": [1, "é"]}, '{"a": [1, "é"]}'),
         (Bytes(), b"", "0 B: "),
+        (Video(), b"....ftypisom", "MP4 or QuickTime 12 B"),
+        (Audio(), b"fLaC", "FLAC 4 B"),
         (Bytes(), bytes(range(20)), "20 B: 00 01 02 03 04 05 06 07"),
         (ClassLabel(["cat", "dog"]), np.int32(1), "dog"),
         (ClassLabel(["cat"]), np.int32(7), "7"),
@@ -80,6 +82,8 @@ def test_cells(type: ColumnType, value: Any, text: str) -> None:
         (Text(), "a" * 500, "a" * 500),
         (Json(), {"a": None}, {"a": None}),
         (Bytes(), b"abc", {"nbytes": 3}),
+        (Audio(), b"fLaC", {"format": "FLAC", "nbytes": 4}),
+        (Video(), b"abc", {"format": "unknown", "nbytes": 3}),
         (ClassLabel(["cat", "dog"]), np.int32(0), "cat"),
         (Tensor("float64", (3,)), np.array([1.5, np.nan, np.inf]), [1.5, None, None]),
         (Tensor("int64"), np.int64(2**60), 2**60),
