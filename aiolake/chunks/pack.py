@@ -157,13 +157,11 @@ class ColumnPacker:
         pending_nbytes: Of these, bytes not yet taken out in a chunk.
     """
 
-    def __init__(
-        self, column: int, codec: FixedCodec | EntryCodec, *, part_bytes: int = MAX_PART_BYTES
-    ) -> None:
+    def __init__(self, column: int, codec: FixedCodec | EntryCodec, *, media: bool = False) -> None:
         pages = codec if isinstance(codec, FixedCodec) else None
         self.column = column
         self.ndim = 0 if isinstance(codec, FixedCodec) else codec.ndim
-        self._part_bytes = part_bytes
+        self._part_bytes = min(MEDIA_PART_BYTES, MAX_PART_BYTES) if media else MAX_PART_BYTES
         self.page_rows = 1 if pages is None else page_rows_of(pages)
         self.n_rows = 0
         self.nbytes = 0

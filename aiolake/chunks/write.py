@@ -11,13 +11,7 @@ import msgspec
 
 from aiolake import keys
 from aiolake._aio import Tasks, WorkPool
-from aiolake.chunks.pack import (
-    MAX_PART_BYTES,
-    MEDIA_PART_BYTES,
-    ColumnPacker,
-    Place,
-    piece_of,
-)
+from aiolake.chunks.pack import ColumnPacker, Place, piece_of
 from aiolake.codecs import Encoded, EntryCodec, FixedCodec, FixedRows, codec_of
 from aiolake.errors import InvalidInputError
 from aiolake.format.entry import Piece
@@ -267,8 +261,7 @@ def _is_little(columns: Mapping[str, Any]) -> bool:
 
 
 def _packer(target: Target) -> ColumnPacker:
-    part_bytes = MEDIA_PART_BYTES if is_media(target.type) else MAX_PART_BYTES
-    return ColumnPacker(target.id, codec_of(target.type), part_bytes=part_bytes)
+    return ColumnPacker(target.id, codec_of(target.type), media=is_media(target.type))
 
 
 async def finish(

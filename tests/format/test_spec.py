@@ -39,6 +39,7 @@ def test_the_conflict_table_is_the_codes() -> None:
         ("content is at most 64 MiB", manifest.MAX_BLOCK_NBYTES),
         ("more than 16 KiB **folds**", commit.FOLD_BYTES),
         ("outside parts, and one part | 8 MiB", pack.MAX_PART_BYTES),
+        ("most 1 MiB in columns of video and audio", pack.MEDIA_PART_BYTES),
         ("left out for more than 64 columns", lists.MAX_INLINE_SEGMENTS),
         ("after every 64th entry", log.HINT_EVERY),
         ("at most 10,000 columns", types.MAX_COLUMNS),
