@@ -39,5 +39,5 @@ def open_core(address: urls.Address, creds: Any, session: Session, options: Opti
     """A store and a log in a session."""
     options = options or session.options
     store = session._open_store(address, creds, options)
-    log = Log(store, session._clock, options.commit_timeout, session._leave)
+    log = Log(store, session._clock, options.commit_timeout, session._leave, session._pool.run)
     return Core(str(address), session, store, log, Fetcher(store, session._cache))

@@ -15,7 +15,7 @@ from aiolake.dataset.dataset import Dataset, DatasetSpec
 from aiolake.dataset.session import Lease, Session
 from aiolake.dataset.state import Core, load_state
 from aiolake.errors import FormatError, InvalidInputError, NotFoundError
-from aiolake.format.entry import Entry
+from aiolake.format.entry import Description, Entry
 from aiolake.options import Options
 from aiolake.types import ColumnType
 from aiolake.versions import rules
@@ -143,8 +143,7 @@ def create_dataset(
     _refuse_later_features(token, ())
     intent = Create(
         dataset=keys.new_id(),
-        schema=checked,
-        metadata=check_metadata(metadata or {}),
+        description=Description(checked, check_metadata(metadata or {})),
         message=keys.check_message(message),
         author=keys.check_message(author),
     )

@@ -5,14 +5,15 @@ Source: docs/spec/v1.md, "The log".
 
 from __future__ import annotations
 
-from typing import Annotated, Any, TypeAlias
+from typing import Annotated, Any, Literal, TypeAlias
 
 import msgspec
 
 from aiolake.errors import CorruptDataError, FormatError, UnsupportedVersionError
 from aiolake.format.checksum import crc32c
+from aiolake.format.keys import KeyIndex
+from aiolake.format.numbers import Count, Crc, Id, LogNumber
 from aiolake.format.statistics import Statistics
-from aiolake.keys import MAX_ENTRY
 from aiolake.types import Constant, Schema
 
 __all__ = [
@@ -45,10 +46,6 @@ KNOWN_FEATURES: frozenset[str] = frozenset()
 """Required features this release understands; the names reserved for later are in the spec."""
 
 
-Count: TypeAlias = Annotated[int, msgspec.Meta(ge=0, le=1 << 62)]
-Crc: TypeAlias = Annotated[int, msgspec.Meta(ge=0, lt=1 << 32)]
-LogNumber: TypeAlias = Annotated[int, msgspec.Meta(ge=0, le=MAX_ENTRY)]
-Id: TypeAlias = Annotated[str, msgspec.Meta(pattern=r"^[a-z2-7]{26}\Z")]
 FlatRuns: TypeAlias = tuple[Count, ...]
 """Runs of row ids: ``first, count, first, count, ...``."""
 
@@ -181,10 +178,22 @@ class RowRuns(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class Description(msgspec.Struct, frozen=True, omit_defaults=True):
-    """What a snapshot's columns are, and the dataset's own metadata (JSON values)."""
+    """What a snapshot's columns are, and what else was settled for all of them.
+
+    Attributes:
+        schema: The columns.
+        metadata: The dataset's own metadata (JSON values).
+        key: The id of the column whose values name rows, or ``None``.
+        on_duplicate: What becomes of a row whose key another has: it is refused, or replaces it.
+        row_metadata: The id of the column of the rows' metadata, which is not among the columns
+            users see; or ``None``.
+    """
 
     schema: Schema
     metadata: dict[str, Any] = {}
+    key: Count | None = None
+    on_duplicate: Literal["refuse", "replace"] = "refuse"
+    row_metadata: Count | None = None
 
 
 class Snapshot(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -201,6 +210,7 @@ class Snapshot(msgspec.Struct, frozen=True, omit_defaults=True):
         rows: Its rows in order.
         lists: Lists of pieces, oldest first.
         pieces: Pieces newer than those in the lists, oldest first; the later wins.
+        keys: The index of the key column, where there is one.
     """
 
     branch: str
@@ -212,6 +222,7 @@ class Snapshot(msgspec.Struct, frozen=True, omit_defaults=True):
     author: str = ""
     lists: tuple[ListRef, ...] = ()
     pieces: tuple[Piece, ...] = ()
+    keys: KeyIndex | None = None
 
     def __post_init__(self) -> None:
         if (self.description is None) == (self.listed_description is None):

@@ -20,6 +20,7 @@ from aiolake.format.entry import (
     RunsValue,
     Snapshot,
 )
+from aiolake.format.keys import KeyRun, Records, encode_run, run_key
 from aiolake.format.lists import (
     blob_key,
     decode_blob,
@@ -74,6 +75,12 @@ class Spill:
         ref, data = encode_list(pieces, self.base, self.new_id())
         self.objects.append((list_key(ref), data))
         return ref
+
+    def run(self, records: Records) -> KeyRun:
+        """Put records of keys into a run."""
+        run, data = encode_run(records, self.base, self.new_id())
+        self.objects.append((run_key(run), data))
+        return run
 
 
 def _nbytes(value: Any) -> int:

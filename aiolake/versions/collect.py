@@ -13,6 +13,7 @@ from datetime import datetime
 from aiolake import keys
 from aiolake.errors import CorruptDataError
 from aiolake.format.entry import Blob, Entry, ListRef, LogState, Piece
+from aiolake.format.keys import KeyRun, run_key
 from aiolake.format.lists import blob_key, decode_list, list_key
 from aiolake.format.manifest import block_ranges, check_block, decode_block
 from aiolake.stores.base import Buffer
@@ -27,6 +28,7 @@ __all__ = [
     "keys_of",
     "manifest_key",
     "remove_unreferenced",
+    "runs_of",
     "unreferenced",
 ]
 
@@ -70,6 +72,7 @@ def keys_of(entries: Iterable[Entry]) -> Steps[frozenset[str]]:
         if entry.snapshot is not None:
             pieces.update(dict.fromkeys(entry.snapshot.pieces))
             lists.update({list_key(ref): ref for ref in entry.snapshot.lists})
+            wanted.update(run_key(run) for run in runs_of(entry))
     for batch in _batches(tuple(lists)):
         refs = [lists[key] for key in batch]
         for found in (yield from read_decoded(batch, _list_decoder(refs))):
@@ -87,6 +90,13 @@ def _blobs(entry: Entry) -> Iterable[Blob]:
     if snapshot is not None:
         found += [snapshot.listed_description, snapshot.rows.listed]
     return (blob for blob in found if isinstance(blob, Blob))
+
+
+def runs_of(entry: Entry) -> tuple[KeyRun, ...]:
+    """The runs of the index of keys that a snapshot needs."""
+    if entry.snapshot is None or entry.snapshot.keys is None:
+        return ()
+    return entry.snapshot.keys.runs
 
 
 def _keys_of_pieces(pieces: tuple[Piece, ...]) -> Steps[set[str]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import msgspec
 
@@ -150,7 +150,8 @@ def _own_footprint(intent: Intent) -> Steps[conflicts.Footprint]:
     rows = yield from _rows_touched(effects.updated, effects.deleted)
     # Names an intent gives to columns need no check here: building it on the head's schema finds
     # any collision. The table's name rules serve those that only have two entries at hand.
-    return conflicts.footprint(effects, intent.kind, intent.branch, rows, None)
+    made = conflicts.footprint(effects, intent.kind, intent.branch, rows, None)
+    return replace(made, brought=intent.columns)
 
 
 def footprint_of(entry: Entry) -> Steps[conflicts.Footprint]:
@@ -158,7 +159,8 @@ def footprint_of(entry: Entry) -> Steps[conflicts.Footprint]:
     effects = entry.operation.effects
     rows = yield from _rows_touched(effects.updated, effects.deleted)
     schema: Schema | None = None
-    if entry.snapshot is not None and (effects.added or effects.renamed):
+    shown = effects.added or effects.renamed or effects.restored is not None
+    if entry.snapshot is not None and shown:
         schema = (yield from load_description(entry.snapshot)).schema
     branch = None if entry.snapshot is None else entry.snapshot.branch
     return conflicts.footprint(effects, entry.operation.kind, branch, rows, schema)
@@ -259,6 +261,8 @@ def _seal(body: Body, head: Head, write_id: str, spill: Spill) -> Steps[Entry]:
                 snapshot = msgspec.structs.replace(
                     snapshot, description=None, listed_description=listed
                 )
+        if body.keys is not None:
+            snapshot = msgspec.structs.replace(snapshot, keys=(yield from body.keys(spill)))
     entry = Entry(
         format=FORMAT_VERSION,
         requires=body.requires,

@@ -11,6 +11,7 @@ conflict:
 ``N``  if they give one name to columns
 ``M``  if they touch one column or give one name
 ``K``  if they set one metadata key
+``L``  if theirs leaves out a column that our rows have values of
 ``B``  if theirs creates, moves or deletes the branch ours commits to
 ``T``  if theirs is a commit to a branch that ours creates, moves or deletes
 ``S``  if both create, move or delete one branch
@@ -60,7 +61,7 @@ _CONTENT = frozenset(_KINDS[: _KINDS.index(Kind.BRANCH)])
 
 _TABLE = """
                 app upd del add ren dro met opt res mer bra tag exp gc  clo
-append           .   .   .   .   .   .   .   .   .   .   B   .   .   .   X
+append           .   .   .   .   .   .   .   .   L   .   B   .   .   .   X
 update           .   R   R   .   .   C   .   .   X   .   B   .   .   .   X
 delete           .   R   R   .   .   .   .   .   X   .   B   .   .   .   X
 add column       .   .   .   N   N   .   .   .   X   X   B   .   .   .   X
@@ -104,6 +105,8 @@ class Footprint:
         keys: Metadata keys it sets: ``/<key>``, or ``<column id>/<key>``.
         branches: Branches it creates, moves or deletes.
         tags: Tags it creates or deletes.
+        brought: Columns that its new rows have values of.
+        left: For a restore, the columns there are after it.
     """
 
     kinds: frozenset[Kind]
@@ -114,6 +117,8 @@ class Footprint:
     keys: frozenset[str] = frozenset()
     branches: frozenset[str] = frozenset()
     tags: frozenset[str] = frozenset()
+    brought: frozenset[int] = frozenset()
+    left: frozenset[int] = frozenset()
 
 
 _RULES: dict[str, Callable[[Footprint, Footprint], bool]] = {
@@ -124,6 +129,7 @@ _RULES: dict[str, Callable[[Footprint, Footprint], bool]] = {
     "N": lambda mine, theirs: bool(mine.names & theirs.names),
     "M": lambda mine, theirs: bool(mine.columns & theirs.columns or mine.names & theirs.names),
     "K": lambda mine, theirs: bool(mine.keys & theirs.keys),
+    "L": lambda mine, theirs: not mine.brought <= theirs.left,
     "B": lambda mine, theirs: mine.branch in theirs.branches,
     "T": lambda mine, theirs: theirs.branch in mine.branches,
     "S": lambda mine, theirs: bool(mine.branches & theirs.branches),
@@ -176,7 +182,7 @@ def footprint(
         kind: Its kind.
         branch: The branch it commits to.
         rows: The rows it updates or deletes, loaded.
-        schema: The schema after it, where it adds or renames columns.
+        schema: The schema after it, where it adds or renames columns or restores.
     """
     of_columns = (key.partition("/")[0] for key in effects.metadata)
     given = {*effects.added, *effects.renamed}
@@ -197,6 +203,7 @@ def footprint(
         keys=frozenset(effects.metadata),
         branches=frozenset(effects.branches),
         tags=frozenset(effects.tags),
+        left=frozenset(column.id for column in columns if effects.restored is not None),
     )
 
 

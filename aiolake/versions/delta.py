@@ -8,21 +8,42 @@ given when it is applied, from the log-wide counters.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeAlias
 
 import msgspec
 
 from aiolake.errors import ConflictError, InvalidInputError
 from aiolake.format.entry import Description, Effects, LogState, Piece, RowRuns, Snapshot
+from aiolake.format.keys import KeyIndex
 from aiolake.ranges import EMPTY, Runs
 from aiolake.types import Column, ColumnType, Constant, Schema
 from aiolake.versions import rules
-from aiolake.versions.blobs import load_description, load_lists, load_rows
+from aiolake.versions.blobs import Spill, load_description, load_lists, load_rows
+from aiolake.versions.keys import (
+    KeyCache,
+    KeyChanges,
+    Planned,
+    compacted,
+    plan_keys,
+    spill_keys,
+)
 from aiolake.versions.steps import Steps
 
-__all__ = ["REMOVED", "Applied", "Delta", "NewColumn", "apply", "effects_of", "moved"]
+__all__ = [
+    "REMOVED",
+    "Applied",
+    "Delta",
+    "NewColumn",
+    "WriteKeys",
+    "apply",
+    "effects_of",
+    "moved",
+]
+
+WriteKeys: TypeAlias = Callable[[Spill], Steps[KeyIndex]]
+"""Writes an index of keys with the objects of an entry."""
 
 
 class _Removed:
@@ -65,6 +86,8 @@ class Delta:
         receipts: Ids of merged receipts, whose rows are among those appended.
         replaced: Pieces that ``optimize`` read ...
         replacements: ... and what stands in their place.
+        keys: The keys of rows appended and updated, where a column is the key.
+        compacts_keys: Write the index of keys anew, without rows that are gone.
     """
 
     appended: int = 0
@@ -79,6 +102,8 @@ class Delta:
     receipts: tuple[str, ...] = ()
     replaced: tuple[Piece, ...] = ()
     replacements: tuple[Piece, ...] = ()
+    keys: KeyChanges = field(default_factory=KeyChanges)
+    compacts_keys: bool = False
 
     @property
     def is_empty(self) -> bool:
@@ -94,6 +119,7 @@ class Delta:
             or self.column_metadata
             or self.replaced
             or self.replacements
+            or self.compacts_keys
         )
 
     def updated_rows(self) -> Runs:
@@ -103,11 +129,15 @@ class Delta:
 
 @dataclass(frozen=True, slots=True)
 class Applied:
-    """A delta on a base: the new content, the log's state, and what was touched."""
+    """A delta on a base: the new content, the log's state, and what was touched.
+
+    ``keys`` writes the index of keys, where it changes.
+    """
 
     snapshot: Snapshot
     state: LogState
     effects: Effects
+    keys: WriteKeys | None = None
 
 
 def _union(many: Iterable[Runs]) -> Runs:
@@ -117,13 +147,16 @@ def _union(many: Iterable[Runs]) -> Runs:
     return union
 
 
-def apply(delta: Delta, base: Snapshot, state: LogState) -> Steps[Applied]:
+def apply(delta: Delta, base: Snapshot, state: LogState, cache: KeyCache) -> Steps[Applied]:
     """Apply a delta to the head snapshot of its branch.
 
     Raises:
         ConflictError: What it builds on is gone (a name taken, a column or piece missing).
+        AlreadyExistsError: A row has a key that it gives, and duplicates are refused.
+        InvalidInputError: It gives a key twice, and duplicates are refused.
     """
     description = yield from load_description(base)
+    planned = yield from _plan_keys(delta, base, description, state, cache)
     ids = {new.id: state.next_column_id + i for i, new in enumerate(delta.added)}
     evolved = Description(
         _evolve(description.schema, delta, ids), _merged(description.metadata, delta.metadata)
@@ -139,12 +172,47 @@ def apply(delta: Delta, base: Snapshot, state: LogState) -> Steps[Applied]:
         base,
         description=None if unchanged and base.listed_description else evolved,
         listed_description=base.listed_description if unchanged else None,
-        rows=(yield from _rows(delta, base.rows, state)),
+        rows=(yield from _rows(delta, base.rows, state, planned.replaced)),
         lists=lists,
         pieces=tuple(piece for piece in pieces if piece.column in kept),
     )
     grown = rules.next_ids(state, delta.appended, len(delta.added))
-    return Applied(snapshot, grown, effects_of(delta, ids))
+    effects = effects_of(delta, ids, planned.replaced)
+    return Applied(snapshot, grown, effects, _keys_writer(delta, snapshot, planned, cache))
+
+
+def _plan_keys(
+    delta: Delta, base: Snapshot, description: Description, state: LogState, cache: KeyCache
+) -> Steps[Planned]:
+    if base.keys is None or not delta.keys:
+        return Planned()
+    rows = yield from load_rows(base.rows)
+    return (
+        yield from plan_keys(
+            delta.keys,
+            base.keys,
+            rows,
+            delta.deleted,
+            state.next_row_id,
+            description.on_duplicate,
+            cache,
+        )
+    )
+
+
+def _keys_writer(
+    delta: Delta, snapshot: Snapshot, planned: Planned, cache: KeyCache
+) -> WriteKeys | None:
+    index = snapshot.keys
+    if index is not None and delta.compacts_keys:
+        return lambda spill: _compacted(index, snapshot.rows, spill, cache)
+    if index is not None and len(planned.records):
+        return lambda spill: spill_keys(index, planned.records, spill, cache)
+    return None
+
+
+def _compacted(index: KeyIndex, rows: RowRuns, spill: Spill, cache: KeyCache) -> Steps[KeyIndex]:
+    return (yield from compacted(index, (yield from load_rows(rows)), spill, cache))
 
 
 def _replaced(delta: Delta, base: Snapshot) -> Steps[tuple[Piece, ...]]:
@@ -205,14 +273,16 @@ def moved(piece: Piece, by: int) -> Piece:
     return msgspec.structs.replace(piece, rows=rows)
 
 
-def _rows(delta: Delta, rows: RowRuns, state: LogState) -> Steps[RowRuns]:
-    if delta.deleted:
-        runs = (yield from load_rows(rows)).difference(delta.deleted)
+def _rows(delta: Delta, rows: RowRuns, state: LogState, replaced: Runs) -> Steps[RowRuns]:
+    gone = _union((delta.deleted, replaced))
+    if gone:
+        runs = (yield from load_rows(rows)).difference(gone)
         rows = RowRuns(n=len(runs), tail=tuple(runs.flat()))
-    if not delta.appended:
+    new = Runs.of((state.next_row_id, delta.appended)).difference(replaced)
+    if not new:
         return rows
-    tail = Runs.from_flat(rows.tail).concat(Runs.of((state.next_row_id, delta.appended)))
-    return RowRuns(n=rows.n + delta.appended, listed=rows.listed, tail=tuple(tail.flat()))
+    tail = Runs.from_flat(rows.tail).concat(new)
+    return RowRuns(n=rows.n + len(new), listed=rows.listed, tail=tuple(tail.flat()))
 
 
 def _evolve(schema: Schema, delta: Delta, ids: Mapping[int, int]) -> Schema:
@@ -266,8 +336,16 @@ def _merged(metadata: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str
     return {key: value for key, value in merged.items() if value is not REMOVED}
 
 
-def effects_of(delta: Delta, ids: Mapping[int, int] | None = None) -> Effects:
-    """What a delta touches; ``ids`` are the real ids of its provisional columns, once given."""
+def effects_of(
+    delta: Delta, ids: Mapping[int, int] | None = None, replaced: Runs = EMPTY
+) -> Effects:
+    """What a delta touches.
+
+    Args:
+        delta: The changes.
+        ids: The real ids of its provisional columns, once they are given.
+        replaced: Rows that it removes on the head, since its own have their keys.
+    """
     ids = {new.id: new.id for new in delta.added} if ids is None else ids
     columns = {ids.get(piece.column, piece.column) for piece in delta.updates}
     of_columns = (f"{ids.get(id, id)}/{key}" for id, key in delta.column_metadata)
@@ -275,7 +353,7 @@ def effects_of(delta: Delta, ids: Mapping[int, int] | None = None) -> Effects:
         appended=delta.appended,
         updated=tuple(delta.updated_rows().flat()),
         updated_columns=tuple(sorted(columns)),
-        deleted=tuple(delta.deleted.flat()),
+        deleted=tuple(_union((delta.deleted, replaced)).flat()),
         added=tuple(ids.values()),
         renamed=tuple(ids.get(id, id) for id in delta.renamed),
         dropped=tuple(ids.get(id, id) for id in delta.dropped),

@@ -22,11 +22,13 @@ from aiolake.format.entry import (
     RowRuns,
     Snapshot,
 )
+from aiolake.format.keys import KeyIndex
 from aiolake.types import Schema
 from aiolake.versions import rules
 from aiolake.versions.blobs import refs_with
-from aiolake.versions.delta import Delta, apply, effects_of
+from aiolake.versions.delta import Delta, WriteKeys, apply, effects_of
 from aiolake.versions.head import Head, require_dataset, require_snapshot, snapshot_of
+from aiolake.versions.keys import KeyCache, NoCache
 from aiolake.versions.steps import Steps
 
 __all__ = [
@@ -48,7 +50,10 @@ DEFAULT_BRANCH = "main"
 
 @dataclass(frozen=True, slots=True)
 class Body:
-    """An entry's content before its number, time and long values are settled."""
+    """An entry's content before its number, time and long values are settled.
+
+    ``keys`` writes the snapshot's index of keys, where that changes.
+    """
 
     dataset: str
     kind: str
@@ -57,6 +62,7 @@ class Body:
     refs: Refs
     snapshot: Snapshot | None = None
     requires: Requires = field(default_factory=Requires)
+    keys: WriteKeys | None = None
 
 
 class Intent(Protocol):
@@ -80,6 +86,11 @@ class Intent(Protocol):
     @property
     def min_base(self) -> int | None:
         """The smallest base among the objects it refers to; ``None`` if it has none."""
+        ...
+
+    @property
+    def columns(self) -> frozenset[int]:
+        """Columns of the base that new rows have values of."""
         ...
 
     def build(self, head: Head, url: str) -> Steps[Body]:
@@ -113,6 +124,10 @@ class _Base:
     def min_base(self) -> int | None:
         return None
 
+    @property
+    def columns(self) -> frozenset[int]:
+        return frozenset()
+
     def _body(self, entry: Entry, kind: str, effects: Effects, **changes: Any) -> Body:
         """A body that leaves everything as ``entry`` has it, but for ``changes``."""
         kept = {
@@ -125,12 +140,11 @@ class _Base:
 class Create(_Base):
     """Begin a dataset, in an empty log or after one that was deleted.
 
-    The columns of ``schema`` carry ids from 0; they are moved past the log's counter.
+    The columns of ``description`` carry ids from 0; they are moved past the log's counter.
     """
 
     dataset: str
-    schema: Schema
-    metadata: Mapping[str, Any] = field(default_factory=dict)
+    description: Description
     message: str = ""
     author: str = ""
     kind: str = "create"
@@ -150,23 +164,38 @@ class Create(_Base):
             )
         n = head.n + 1
         before = LogState(first=n) if head.entry is None else head.entry.state
-        moved = tuple(
-            msgspec.structs.replace(column, id=column.id + before.next_column_id)
-            for column in self.schema.columns
-        )
+        moved = _moved(self.description, before.next_column_id)
         snapshot = Snapshot(
             branch=DEFAULT_BRANCH,
             parent=None,
             rows=RowRuns(),
-            description=Description(Schema(moved), dict(self.metadata)),
+            description=moved,
             message=self.message,
             author=self.author,
+            keys=None if moved.key is None else KeyIndex(),
         )
         state = msgspec.structs.replace(
-            rules.next_ids(before, 0, len(moved)), first=n, expire_below=n
+            rules.next_ids(before, 0, len(moved.schema)), first=n, expire_below=n
         )
         refs = Refs({DEFAULT_BRANCH: n}, {})
         return Body(self.dataset, self.kind, Effects(), state, refs, snapshot)
+
+
+def _moved(description: Description, by: int) -> Description:
+    """A description with its column ids moved up."""
+
+    def moved(id: int | None) -> int | None:
+        return None if id is None else id + by
+
+    columns = tuple(
+        msgspec.structs.replace(column, id=column.id + by) for column in description.schema.columns
+    )
+    return msgspec.structs.replace(
+        description,
+        schema=Schema(columns),
+        key=moved(description.key),
+        row_metadata=moved(description.row_metadata),
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -179,6 +208,7 @@ class Commit(_Base):
     message: str = ""
     author: str = ""
     kind: str = "commit"
+    cache: KeyCache = field(default_factory=NoCache)
 
     @property
     def effects(self) -> Effects:
@@ -195,12 +225,17 @@ class Commit(_Base):
         """See ``Intent``."""
         return self.base
 
+    @property
+    def columns(self) -> frozenset[int]:
+        """See ``Intent``."""
+        return frozenset(piece.column for piece in self.delta.pieces if piece.column >= 0)
+
     def build(self, head: Head, url: str) -> Steps[Body]:
         """See ``Intent``."""
         entry = require_dataset(head, url)
         parent = yield from _branch_head(entry, self.on_branch)
         assert parent.snapshot is not None
-        applied = yield from apply(self.delta, parent.snapshot, entry.state)
+        applied = yield from apply(self.delta, parent.snapshot, entry.state, self.cache)
         snapshot = msgspec.structs.replace(
             applied.snapshot,
             branch=self.on_branch,
@@ -210,7 +245,13 @@ class Commit(_Base):
         )
         refs = _named(entry.refs, branch=self.on_branch, n=head.n + 1)
         return self._body(
-            entry, self.kind, applied.effects, refs=refs, state=applied.state, snapshot=snapshot
+            entry,
+            self.kind,
+            applied.effects,
+            refs=refs,
+            state=applied.state,
+            snapshot=snapshot,
+            keys=applied.keys,
         )
 
 

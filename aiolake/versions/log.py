@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
 from typing import Any, TypeVar
 
 from aiolake import keys
-from aiolake._aio import Clock, finish, map_concurrently, random_source
+from aiolake._aio import Clock, SingleFlight, finish, map_concurrently, random_source
 from aiolake.errors import (
     AiolakeError,
     CorruptDataError,
@@ -36,6 +36,7 @@ from aiolake.versions.commit import (
 from aiolake.versions.head import Head, find_head, read_forward
 from aiolake.versions.intents import Intent, Noop
 from aiolake.versions.steps import (
+    Compute,
     CreateEntry,
     DeleteObjects,
     ListObjects,
@@ -45,6 +46,7 @@ from aiolake.versions.steps import (
     ReadEntries,
     ReadHint,
     ReadObjects,
+    ReadRanges,
     Refused,
     Request,
     Steps,
@@ -92,6 +94,7 @@ class Log:
         clock: Tells the time and sleeps.
         commit_timeout: How long a commit may try to learn its outcome.
         leave: Runs a coroutine in the background, for the hint, which is never awaited.
+        compute: Runs a function in a thread.
     """
 
     def __init__(
@@ -100,14 +103,17 @@ class Log:
         clock: Clock,
         commit_timeout: timedelta,
         leave: Callable[[Any], None],
+        compute: Callable[..., Awaitable[Any]],
     ) -> None:
         self.store = store
         self._clock = clock
         self._timeout = commit_timeout
         self._leave = leave
+        self._compute = compute
         self._entries: OrderedDict[int, Entry] = OrderedDict()
         self._objects: OrderedDict[str, Buffer] = OrderedDict()
         self._objects_nbytes = 0
+        self._flights: SingleFlight[tuple[str, int, int], Buffer] = SingleFlight()
 
     async def head(self) -> Head:
         """Find the head."""
@@ -203,6 +209,11 @@ class Log:
             _, dropped = self._objects.popitem(last=False)
             self._objects_nbytes -= len(dropped)
 
+    async def read_range(self, key: str, start: int, stop: int) -> Buffer:
+        """Bytes of an object; those who want them at once get them by one request."""
+        where = (key, start, stop)
+        return await self._flights.do(where, lambda: self.store.get_range(key, start, stop))
+
     async def read_hint(self) -> int:
         """The number in the hint; 0 without a usable one."""
         try:
@@ -260,6 +271,8 @@ class _Run:
             CreateEntry: self._create,
             TakeSlot: self._take_slot,
             ReadObjects: self._read_objects,
+            ReadRanges: self._read_ranges,
+            Compute: self._compute,
             PutObjects: self._put,
             DeleteObjects: self._delete,
             Now: self._now,
@@ -340,6 +353,15 @@ class _Run:
     async def _read_objects(self, request: ReadObjects) -> tuple[Buffer, ...]:
         read = partial(self._log.read_object, fresh=request.fresh)
         return tuple(await map_concurrently(read, request.keys, limit=_PARALLEL))
+
+    async def _read_ranges(self, request: ReadRanges) -> tuple[Buffer, ...]:
+        async def read(where: tuple[str, int, int]) -> Buffer:
+            return await self._log.read_range(*where)
+
+        return tuple(await map_concurrently(read, request.ranges, limit=_PARALLEL))
+
+    async def _compute(self, request: Compute) -> Any:
+        return await self._log._compute(request.fn, *request.args)
 
     async def _put(self, request: PutObjects) -> None:
         async def put(item: tuple[str, bytes]) -> None:

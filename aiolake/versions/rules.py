@@ -20,6 +20,7 @@ __all__ = [
     "may_delete",
     "next_ids",
     "raised",
+    "refuses_duplicates",
     "takes_effect",
 ]
 
@@ -76,6 +77,11 @@ def next_ids(state: LogState, n_rows: int, n_columns: int) -> LogState:
         expire_below=state.expire_below,
         collect_below=state.collect_below,
     )
+
+
+def refuses_duplicates(on_duplicate: str) -> bool:
+    """Whether a commit of a key that a row has is refused; else it removes that row."""
+    return on_duplicate == "refuse"
 
 
 def raised(state: LogState, *, expire_below: int = 0, collect_below: int = 0) -> LogState:

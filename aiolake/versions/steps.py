@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator
 from datetime import datetime
-from typing import Any, TypeAlias, TypeVar
+from typing import Any, TypeAlias, TypeVar, TypeVarTuple
 
 import msgspec
 
@@ -18,6 +18,7 @@ from aiolake.format.entry import Entry
 from aiolake.stores.base import Buffer, CreateOutcome, Listing, ListPage
 
 __all__ = [
+    "Compute",
     "CreateEntry",
     "DeleteObjects",
     "ListObjects",
@@ -28,10 +29,12 @@ __all__ = [
     "ReadEntries",
     "ReadHint",
     "ReadObjects",
+    "ReadRanges",
     "Refused",
     "Request",
     "Steps",
     "TakeSlot",
+    "compute",
     "create_entry",
     "list_objects",
     "now",
@@ -40,9 +43,11 @@ __all__ = [
     "read_entries",
     "read_entry",
     "read_objects",
+    "read_ranges",
 ]
 
 T = TypeVar("T")
+Ts = TypeVarTuple("Ts")
 
 
 class ReadEntries(msgspec.Struct, frozen=True):
@@ -95,6 +100,19 @@ class ReadObjects(msgspec.Struct, frozen=True):
     fresh: bool = False
 
 
+class ReadRanges(msgspec.Struct, frozen=True):
+    """Read byte ranges (key, start, stop), all at once. Answer: ``tuple[Buffer, ...]``."""
+
+    ranges: tuple[tuple[str, int, int], ...]
+
+
+class Compute(msgspec.Struct, frozen=True, eq=False):
+    """Call a pure function that takes long, off the event loop. Answer: its result."""
+
+    fn: Callable[..., Any]
+    args: tuple[Any, ...]
+
+
 class PutObjects(msgspec.Struct, frozen=True):
     """Write objects, all at once. Answer: ``None``."""
 
@@ -124,6 +142,8 @@ Request: TypeAlias = (
     | CreateEntry
     | TakeSlot
     | ReadObjects
+    | ReadRanges
+    | Compute
     | PutObjects
     | DeleteObjects
     | Now
@@ -167,6 +187,28 @@ def read_decoded(keys: tuple[str, ...], decode: Callable[[int, Buffer], T]) -> S
             (again,) = yield ReadObjects((keys[i],), fresh=True)
             found.append(decode(i, again))
     return found
+
+
+def read_ranges(
+    ranges: tuple[tuple[str, int, int], ...], decode: Callable[[int, Buffer], T]
+) -> Steps[list[T]]:
+    """Byte ranges, each decoded by ``decode(index, bytes)``; as ``read_decoded`` of objects."""
+    if not ranges:
+        return []
+    found: list[T] = []
+    for i, data in enumerate((yield ReadRanges(ranges))):
+        try:
+            found.append(decode(i, data))
+        except CorruptDataError:
+            (again,) = yield ReadRanges((ranges[i],))
+            found.append(decode(i, again))
+    return found
+
+
+def compute(fn: Callable[[*Ts], T], *args: *Ts) -> Steps[T]:
+    """The result of a pure function that takes long."""
+    answer: T = yield Compute(fn, args)
+    return answer
 
 
 def list_objects(prefix: str, limit: int, token: str | None = None) -> Steps[ListPage | None]:

@@ -7,6 +7,7 @@ from typing import Any
 from aiolake.errors import (
     NotFoundError,
 )
+from aiolake.format.entry import Description
 from aiolake.types import Column, Schema
 from aiolake.versions import collect as collecting
 from aiolake.versions import head as heads
@@ -155,7 +156,8 @@ def created(world: World, head: Head) -> Steps[None]:
     """Make a dataset with two columns."""
     op = made_op(world, "create", opened=head.n)
     schema = Schema((Column(0, "x", TYPE), Column(1, "label", TYPE)))
-    intent = Create(dataset=f"dataset-{world.number()}", schema=schema, message=op.label)
+    made = Description(schema)
+    intent = Create(dataset=f"dataset-{world.number()}", description=made, message=op.label)
     yield from publish(world, op, intent, head, ())
 
 

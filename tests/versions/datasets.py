@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from aiolake import keys
-from aiolake.format.entry import Entry, Piece
+from aiolake.format.entry import Description, Entry, Piece
 from aiolake.stores.base import Listing
 from aiolake.versions.blobs import load_description, load_lists, load_rows
 from aiolake.versions.head import (
@@ -51,7 +51,7 @@ def newest(model: Model) -> Entry:
 def log_of(n: int, listing: Listing) -> Model:
     model = Model(listing)
     if n:
-        head = model.commit(Create(dataset="d", schema=schema(1)), EMPTY_LOG).head
+        head = model.commit(Create(dataset="d", description=Description(schema(1))), EMPTY_LOG).head
         for _ in range(n - 1):
             head = model.commit(Noop(), head).head
     return model

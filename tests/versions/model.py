@@ -11,7 +11,7 @@ import numpy as np
 
 from aiolake import keys
 from aiolake.errors import NotFoundError
-from aiolake.format.entry import Entry, Piece, decode_entry
+from aiolake.format.entry import Description, Entry, Piece, decode_entry
 from aiolake.format.manifest import Block, encode_block
 from aiolake.stores.base import CreateOutcome, Listing, ListPage, ObjectMeta
 from aiolake.types import Column, Schema, Tensor
@@ -20,6 +20,7 @@ from aiolake.versions.delta import Delta
 from aiolake.versions.head import EMPTY_LOG, Head, find_head
 from aiolake.versions.intents import Commit, Create, Intent
 from aiolake.versions.steps import (
+    Compute,
     CreateEntry,
     DeleteObjects,
     ListObjects,
@@ -29,6 +30,7 @@ from aiolake.versions.steps import (
     ReadEntries,
     ReadHint,
     ReadObjects,
+    ReadRanges,
     Refused,
     Request,
     Steps,
@@ -60,6 +62,8 @@ class Model:
             CreateEntry: self.create,
             TakeSlot: lambda r: self.run(take_slot(r.entry)),
             ReadObjects: lambda r: tuple(self.object(key) for key in r.keys),
+            ReadRanges: lambda r: tuple(self.object(k)[a:b] for k, a, b in r.ranges),
+            Compute: lambda r: r.fn(*r.args),
             PutObjects: lambda r: self.objects.update(dict(r.objects)),
             DeleteObjects: self.delete,
             Now: lambda r: self.now(),
@@ -177,7 +181,8 @@ class Model:
 
     def made(self, n_columns: int = 2) -> Entry:
         """Create a dataset of ``n_columns`` columns."""
-        return self.commit(Create(dataset=self.new_id(), schema=schema(n_columns)), EMPTY_LOG).entry
+        intent = Create(dataset=self.new_id(), description=Description(schema(n_columns)))
+        return self.commit(intent, EMPTY_LOG).entry
 
     def refs(self) -> set[str]:
         """Keys that are no log entries."""

@@ -20,6 +20,7 @@ from aiolake.stores.base import CreateOutcome, Listing, ListPage, ObjectMeta
 from aiolake.versions import blobs
 from aiolake.versions import commit as committing
 from aiolake.versions.steps import (
+    Compute,
     CreateEntry,
     DeleteObjects,
     ListObjects,
@@ -29,6 +30,7 @@ from aiolake.versions.steps import (
     ReadEntries,
     ReadHint,
     ReadObjects,
+    ReadRanges,
     Refused,
     TakeSlot,
 )
@@ -128,6 +130,8 @@ class World:
             ReadHint: self._hint,
             CreateEntry: self._create,
             ReadObjects: lambda r: tuple(self._object(key) for key in r.keys),
+            ReadRanges: lambda r: tuple(self._object(k)[a:b] for k, a, b in r.ranges),
+            Compute: lambda r: r.fn(*r.args),
             PutObjects: self._put,
             DeleteObjects: self._delete,
             Now: self._now,

@@ -15,7 +15,7 @@ from aiolake.errors import (
     NotFoundError,
     SnapshotExpiredError,
 )
-from aiolake.format.entry import Entry, Piece
+from aiolake.format.entry import Description, Entry, Piece
 from aiolake.ranges import Runs
 from aiolake.types import Constant, Tensor
 from aiolake.versions.blobs import load_description
@@ -55,7 +55,7 @@ def test_a_creation_is_entry_one_with_a_main_branch() -> None:
     assert names(model, entry) == ["c0", "c1", "c2"]
     assert model.head() == Head(1, entry)
     with pytest.raises(AlreadyExistsError, match="already"):
-        model.commit(Create(dataset="other", schema=schema(1)))
+        model.commit(Create(dataset="other", description=Description(schema(1))))
 
 
 def test_appends_give_each_row_an_id_of_its_own() -> None:
@@ -272,7 +272,7 @@ def test_the_end_comes_before_all_else_and_a_dataset_can_be_made_anew() -> None:
         model.commit(Commit(on_branch="main", delta=Delta(appended=1), base=2), head)
     with pytest.raises(NotFoundError, match="was deleted"):
         model.change(appended=1)
-    again = model.commit(Create(dataset="second", schema=schema(2))).entry
+    again = model.commit(Create(dataset="second", description=Description(schema(2)))).entry
     assert (again.n, again.state.first) == (4, 4)
     assert [column.id for column in _columns(model, again)] == [2, 3]
     assert rows(model, append(model, 1, (2, 3))) == [1]
@@ -291,7 +291,7 @@ def test_a_noop_changes_nothing_and_does_not_bring_back_a_deleted_dataset() -> N
     model.commit(Noop())
     with pytest.raises(NotFoundError, match="was deleted"):
         model.change(appended=1)
-    model.commit(Create(dataset="second", schema=schema(1)))
+    model.commit(Create(dataset="second", description=Description(schema(1))))
     with pytest.raises(NotFoundError, match="no dataset"):
         Model().commit(Noop())
 

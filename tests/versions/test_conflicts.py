@@ -36,6 +36,7 @@ class Content:
 
 OLD = Content({"r0": {0: "old"}}, {0: "x"}, {}, "older")
 FIRST = Content({}, {0: "x"}, {}, "oldest")
+EMPTIED = Content({}, {0: "x", 1: "y"}, {}, "emptied")
 NOW = Content(
     {row: {0: "now", 1: "now"} for row in ("r0", "r1", "r2")}, {0: "x", 1: "y"}, {}, "as it was"
 )
@@ -188,7 +189,8 @@ class Case:
         assert not isinstance(effects.updated, Blob)
         assert not isinstance(effects.deleted, Blob)
         rows = Runs.from_flat(effects.updated).concat(Runs.from_flat(effects.deleted))
-        return footprint(effects, self.operation, self.branch, rows, Schema(columns))
+        made = footprint(effects, self.operation, self.branch, rows, Schema(columns))
+        return replace(made, brought=frozenset(NOW.names if self.kind is Kind.APPEND else ()))
 
 
 def content(kind: Kind, label: str, act: Act, *names: tuple[int, str], **effects: Any) -> Case:
@@ -241,8 +243,11 @@ def cases(mine: str) -> list[Case]:
             for id in (0, 1)
         ),
         content(k.OPTIMIZE, "optimize", optimize(mine), optimized=3),
-        content(k.RESTORE, "restore 1", on_main(lambda now: OLD), restored=1),
-        content(k.RESTORE, "restore 2", on_main(lambda now: FIRST), restored=2),
+        content(k.RESTORE, "restore 1", on_main(lambda now: OLD), (0, "x"), restored=1),
+        content(k.RESTORE, "restore 2", on_main(lambda now: FIRST), (0, "x"), restored=2),
+        content(
+            k.RESTORE, "restore 3", on_main(lambda now: EMPTIED), (0, "x"), (1, "y"), restored=3
+        ),
         content(k.MERGE, "merge", append(mine, whole=True), appended=1, merged=1),
         apart(k.BRANCH, "move main", move("main"), "branch", branches=("main",)),
         apart(k.BRANCH, "move other", move("other"), "branch", branches=("other",)),
@@ -290,9 +295,11 @@ DEVIATIONS = (
         lambda mine, theirs: mine.kind is Kind.CLOSED is not theirs.kind,
     ),
     Deviation(
-        "new rows are kept whatever the branch was restored to",
+        "new rows are kept whatever rows the branch was restored to",
         False,
-        lambda mine, theirs: mine.kind is Kind.APPEND and theirs.kind is Kind.RESTORE,
+        lambda mine, theirs: (
+            mine.kind is Kind.APPEND and theirs.kind is Kind.RESTORE and theirs.label == "restore 3"
+        ),
     ),
     Deviation(
         "optimize changes no content: nobody's work is lost when its pieces go",

@@ -9,6 +9,7 @@ from aiolake.errors import (
     PermissionDeniedError,
     StoreError,
 )
+from aiolake.format.entry import Description
 from aiolake.ranges import Runs
 from aiolake.stores.base import CreateOutcome, Listing
 from aiolake.versions.collect import remove_unreferenced
@@ -108,7 +109,7 @@ def test_a_write_id_of_the_callers_is_committed_once() -> None:
     assert again.head == Head(first.n, first)
     assert model.head().n == 3
     model.commit(Close())
-    model.commit(Create(dataset="second", schema=schema(1)))
+    model.commit(Create(dataset="second", description=Description(schema(1))))
     later = Commit(on_branch="main", delta=Delta(appended=1), base=5)
     assert model.commit(later, write_id="job-1").entry.n == 6
 
