@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from aiolake._aio import Portal
+    from aiolake.codecs import convert_boxes
     from aiolake.dataset.dataset import Dataset, DatasetSpec
     from aiolake.dataset.fork import Appender, Receipt, Worker
     from aiolake.dataset.history import History, SnapshotInfo
@@ -48,6 +49,7 @@ if TYPE_CHECKING:
     from aiolake.options import Options
     from aiolake.types import (
         Audio,
+        BBox,
         Bytes,
         ClassLabel,
         Column,
@@ -55,7 +57,10 @@ if TYPE_CHECKING:
         Embedding,
         Image,
         Json,
+        Keypoints,
+        Mask,
         Schema,
+        Sequence,
         Tensor,
         Text,
         Video,
@@ -70,6 +75,7 @@ __all__ = [
     "AlreadyExistsError",
     "Appender",
     "Audio",
+    "BBox",
     "Bytes",
     "ClassLabel",
     "ClosedError",
@@ -91,6 +97,8 @@ __all__ = [
     "Image",
     "InvalidInputError",
     "Json",
+    "Keypoints",
+    "Mask",
     "MissingExtraError",
     "NotFoundError",
     "Options",
@@ -104,6 +112,7 @@ __all__ = [
     "Receipt",
     "Schema",
     "SchemaDiff",
+    "Sequence",
     "Session",
     "SnapshotDiff",
     "SnapshotExpiredError",
@@ -121,6 +130,7 @@ __all__ = [
     "View",
     "Worker",
     "WrongLoopError",
+    "convert_boxes",
     "create_dataset",
     "dataset_exists",
     "delete_dataset",
@@ -133,6 +143,7 @@ __all__ = [
 
 _HOMES = {
     "aiolake._aio": ("Portal",),
+    "aiolake.codecs": ("convert_boxes",),
     "aiolake.dataset.dataset": ("Dataset", "DatasetSpec"),
     "aiolake.dataset.fork": ("Appender", "Receipt", "Worker"),
     "aiolake.dataset.history": ("History", "SnapshotInfo"),
@@ -171,6 +182,7 @@ _HOMES = {
     "aiolake.options": ("Options",),
     "aiolake.types": (
         "Audio",
+        "BBox",
         "Bytes",
         "ClassLabel",
         "Column",
@@ -178,7 +190,10 @@ _HOMES = {
         "Embedding",
         "Image",
         "Json",
+        "Keypoints",
+        "Mask",
         "Schema",
+        "Sequence",
         "Tensor",
         "Text",
         "Video",

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from aiolake.chunks.column import Located, One, Parted
-from aiolake.codecs import Encoded, EntryCodec, FixedCodec, FixedRows, collate
+from aiolake.codecs import Encoded, EntryCodec, FixedCodec, FixedRows
 from aiolake.stores.base import Buffer
 from aiolake.types import Constant
 
@@ -66,8 +66,7 @@ def batch_of(
 ) -> Any:
     """The values of some rows: an array (masked where a row is None), or a list."""
     if isinstance(codec, FixedCodec):
-        rows = fixed_rows(codec, located, payloads)
-        return collate(rows.array, rows.valid)
+        return codec.batch(fixed_rows(codec, located, payloads))
     return _entries(codec, located, payloads, decode)
 
 

@@ -15,7 +15,7 @@ from aiolake.cli.exits import Exit
 from aiolake.cli.output import Output, is_terminal
 from aiolake.cli.show import as_json, cell, is_encoded, printable
 from aiolake.errors import InvalidInputError, NotFoundError
-from aiolake.types import ClassLabel, ColumnType, Json, Text
+from aiolake.types import Bytes, ClassLabel, ColumnType, Image, Json, Sequence, Text
 
 __all__ = ["cat"]
 
@@ -44,7 +44,7 @@ async def cat(
         Output(as_json=True).document(as_json(type, value))
     elif value is None:
         raise NotFoundError(f"row {row} of column {column!r} is None; there is nothing to write")
-    elif is_encoded(type):
+    elif isinstance(type, Image | Bytes):
         _write_bytes(type, bytes(value))
     else:
         _write_text(text_of(type, value))
@@ -58,6 +58,8 @@ def text_of(type: ColumnType, value: Any) -> str:
             return str(value)
         case Json():
             return json.dumps(value, ensure_ascii=False, indent=2)
+        case Sequence():
+            return json.dumps(as_json(type, value), ensure_ascii=False, indent=2)
         case ClassLabel():
             return cell(type, value)
     array = np.asarray(value)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,17 @@ import numpy as np
 from aiolake.codecs import FixedCodec, codec_of
 from aiolake.codecs.media.containers import SNIFFED_NBYTES, container_of
 from aiolake.errors import AiolakeError
-from aiolake.types import Audio, Bytes, ClassLabel, ColumnType, Image, Json, Text, Video
+from aiolake.types import (
+    Audio,
+    Bytes,
+    ClassLabel,
+    ColumnType,
+    Image,
+    Json,
+    Sequence,
+    Text,
+    Video,
+)
 
 __all__ = [
     "as_json",
@@ -32,6 +42,7 @@ __all__ = [
 
 _WIDTH = 48
 _SHOWN_NUMBERS = 6
+_SHOWN_ITEMS = 6
 _MAGIC = {
     b"\xff\xd8\xff": "jpeg",
     b"\x89PNG": "png",
@@ -86,6 +97,8 @@ def shortened(text: str, width: int = _WIDTH) -> str:
 
 def is_encoded(type: ColumnType) -> bool:
     """Whether samples are shown by their stored bytes rather than decoded."""
+    if isinstance(type, Sequence):
+        return is_encoded(type.of)
     return isinstance(type, Image | Bytes | Video | Audio)
 
 
@@ -130,7 +143,15 @@ def cell(type: ColumnType, value: Any) -> str:
             return shortened(value)
         case Json():
             return shortened(json.dumps(value, ensure_ascii=False))
+        case Sequence():
+            return _items_cell(type, value)
     return _numbers(np.asarray(value))
+
+
+def _items_cell(type: Sequence, items: Any) -> str:
+    shown = ", ".join(cell(type.of, item) for item in items[:_SHOWN_ITEMS])
+    more = ", ..." if len(items) > _SHOWN_ITEMS else ""
+    return shortened(f"{len(items)}: [{shown}{more}]")
 
 
 def _picture_cell(data: bytes) -> str:
@@ -177,6 +198,8 @@ def as_json(type: ColumnType, value: Any) -> Any:
             return _label(type, value)
         case Text() | Json():
             return value
+        case Sequence():
+            return [as_json(type.of, item) for item in value]
     return _plain(np.asarray(value).tolist())
 
 
@@ -188,7 +211,7 @@ def _picture_json(data: bytes) -> Mapping[str, Any]:
 
 def _plain(value: Any) -> Any:
     """Nested lists of what JSON has: complex numbers and times as text, NaN as null."""
-    if isinstance(value, Sequence) and not isinstance(value, str | bytes):
+    if isinstance(value, list | tuple):
         return [_plain(inner) for inner in value]
     if value is None or isinstance(value, bool | int | str):
         return value

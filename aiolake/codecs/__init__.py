@@ -6,6 +6,7 @@ sample). Pillow, simplejpeg and ml_dtypes are loaded by the first sample that ne
 
 from aiolake.codecs.base import Buffer, Encoded, EntryCodec, collate_entries
 from aiolake.codecs.fixed import FixedCodec, FixedRows, collate
+from aiolake.codecs.geometry import convert_boxes
 from aiolake.codecs.registry import codec_of
 from aiolake.codecs.text import decode_json, encode_json
 
@@ -18,6 +19,7 @@ __all__ = [
     "codec_of",
     "collate",
     "collate_entries",
+    "convert_boxes",
     "decode_json",
     "encode_json",
 ]

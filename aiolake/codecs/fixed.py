@@ -133,6 +133,10 @@ class FixedCodec:
             return value.item()
         return value
 
+    def batch(self, rows: FixedRows) -> Array:
+        """Rows as a batch holds them: an array, masked where a row is None."""
+        return collate(rows.array, rows.valid)
+
     def _view(self, data: memoryview, n_rows: int) -> Array:
         flat = np.frombuffer(data, self.dtype) if len(data) else np.empty(0, self.dtype)
         array = flat.reshape((n_rows, *self.row_shape))

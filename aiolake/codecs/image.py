@@ -23,15 +23,15 @@ from numpy.typing import NDArray
 from aiolake.codecs import pillow
 from aiolake.codecs.base import Buffer, Encoded, describe
 from aiolake.codecs.jpeg import JPEG_MAGIC, JpegHeader, read_header
+from aiolake.codecs.pillow import MAX_PIXELS, check_pixels
 from aiolake.errors import FormatError, InvalidInputError
+from aiolake.types import Orientation, PictureMode
 
 __all__ = ["MAX_PIXELS", "ImageCodec"]
 
 Pixels: TypeAlias = NDArray[Any]
 Shape: TypeAlias = tuple[int, ...]
 
-MAX_PIXELS = 178_956_970
-"""Larger pictures are refused, as by Pillow itself: a small file can claim any size."""
 MAX_JPEG_SIDE = 65_500
 
 
@@ -46,6 +46,8 @@ class ImageCodec:
 
     format: Literal["jpeg", "png"] = "jpeg"
     quality: int = 95
+    orientation: Orientation = "stored"
+    mode: PictureMode | None = None
 
     @property
     def ndim(self) -> int:
@@ -111,14 +113,7 @@ def _shape_of(image: Any) -> Shape:
 
 
 def _check_size(shape: Shape) -> Shape:
-    height, width = shape[:2]
-    if not height or not width:
-        raise ValueError(f"it has no pixels: {height} x {width}")
-    if height * width > MAX_PIXELS:
-        raise ValueError(
-            f"{height} x {width} pixels are more than {MAX_PIXELS:,}; cut it into tiles, or keep "
-            "it as Bytes"
-        )
+    check_pixels(*shape[:2])
     return shape
 
 

@@ -38,6 +38,25 @@ class Layout:
     channels: int
 
 
+MAX_PIXELS = 178_956_970
+"""Larger pictures are refused, as by Pillow itself: a small file can claim any size."""
+
+
+def check_pixels(height: int, width: int) -> None:
+    """Refuse a picture of no pixels or of too many.
+
+    Raises:
+        ValueError: It is one of these.
+    """
+    if not height or not width:
+        raise ValueError(f"it has no pixels: {height} x {width}")
+    if height * width > MAX_PIXELS:
+        raise ValueError(
+            f"{height} x {width} pixels are more than {MAX_PIXELS:,}; cut it into tiles, or keep "
+            "it as Bytes"
+        )
+
+
 def open_header(data: bytes) -> PillowImage.Image:
     """Open a picture without decoding its pixels.
 
@@ -114,6 +133,41 @@ def decode_pixels(image: PillowImage.Image) -> NDArray[Any]:
     if layout.mode == "I;16":
         pixels = pixels.astype("<u2", copy=False)
     return pixels.reshape(image.height, image.width, layout.channels)
+
+
+def read_numbers(data: bytes) -> NDArray[Any]:
+    """The numbers a PNG stores, ``(h, w)``: gray levels, or indexes into its palette.
+
+    Raises:
+        ValueError: Another format, colour or alpha, or damaged.
+    """
+    if not data.startswith(b"\x89PNG\r\n\x1a\n"):
+        raise ValueError("only PNG keeps numbers exactly; give an array, or a PNG file's bytes")
+    image = open_header(data)
+    check_pixels(image.height, image.width)
+    numbers = numbers_of(image)
+    # Pillow stretches gray levels of 2 and 4 bits to 8.
+    return (
+        numbers // (255 // ((1 << data[24]) - 1)) if data[24:26] in (b"\2\0", b"\4\0") else numbers
+    )
+
+
+def numbers_of(image: PillowImage.Image) -> NDArray[Any]:
+    """The numbers of an opened picture, ``(h, w)``: gray levels, or indexes into its palette.
+
+    Raises:
+        ValueError: Colour or alpha, or damaged.
+    """
+    mode = image.mode
+    if mode not in ("1", "L", "P") and layout_of(image).mode != "I;16":
+        raise ValueError(f"its pixels are {mode}; one number a pixel is needed (gray or a palette)")
+    try:
+        image.load()
+        numbers = np.array(image)
+    # As below: what damaged data raises depends on format and release.
+    except Exception as error:
+        raise ValueError(f"the picture's data is damaged or cut off: {error}") from error
+    return numbers.astype("<u2", copy=False) if layout_of(image).mode == "I;16" else numbers
 
 
 def write_png(pixels: NDArray[Any]) -> bytes:

@@ -7,18 +7,26 @@ import functools
 from aiolake.codecs.base import EntryCodec
 from aiolake.codecs.dtypes import dtype_of
 from aiolake.codecs.fixed import FixedCodec
+from aiolake.codecs.fixed_text import FixedTextCodec, fixed_text_codec
+from aiolake.codecs.geometry import BoxCodec, KeypointsCodec
 from aiolake.codecs.image import ImageCodec
 from aiolake.codecs.label import label_codec
+from aiolake.codecs.mask import MaskCodec
+from aiolake.codecs.sequence import sequence_codec
 from aiolake.codecs.tensor import TensorCodec
 from aiolake.codecs.text import BytesCodec, JsonCodec, TextCodec
 from aiolake.types import (
     Audio,
+    BBox,
     Bytes,
     ClassLabel,
     ColumnType,
     Embedding,
     Image,
     Json,
+    Keypoints,
+    Mask,
+    Sequence,
     Tensor,
     Text,
     Video,
@@ -38,14 +46,22 @@ def codec_of(type: ColumnType) -> FixedCodec | EntryCodec:
             return FixedCodec(dtype_of(dtype), (n,))
         case ClassLabel(names=names):
             return label_codec(names)
-        case Image(format=format, quality=quality):
-            return ImageCodec(format, quality)
-        case Text(compression=compression):
-            return TextCodec(compression)
+        case Image():
+            return ImageCodec(type.format, type.quality, type.orientation, type.mode)
+        case Text():
+            return _text_codec(type)
         case Json(compression=compression):
             return JsonCodec(compression)
         case Bytes(compression=compression):
             return BytesCodec(compression)
+        case Sequence(of=of):
+            return sequence_codec(codec_of(of))
+        case BBox():
+            return BoxCodec(type)
+        case Mask():
+            return MaskCodec(type)
+        case Keypoints():
+            return KeypointsCodec(type)
         case Video(rate=rate):
             from aiolake.codecs.media.video import VideoCodec
 
@@ -54,6 +70,12 @@ def codec_of(type: ColumnType) -> FixedCodec | EntryCodec:
             from aiolake.codecs.media.audio import AudioCodec
 
             return AudioCodec(sample_rate, format)
+
+
+def _text_codec(type: Text) -> FixedTextCodec | TextCodec:
+    if type.max_bytes is None:
+        return TextCodec(type.compression)
+    return fixed_text_codec(type.max_bytes, type.compression)
 
 
 def _tensor_codec(type: Tensor) -> FixedCodec | TensorCodec:

@@ -14,7 +14,7 @@ from aiolake.codecs.base import Buffer, Encoded, describe
 from aiolake.errors import FormatError, InvalidInputError
 from aiolake.types import Compression
 
-__all__ = ["BytesCodec", "JsonCodec", "TextCodec", "decode_json", "encode_json"]
+__all__ = ["BytesCodec", "JsonCodec", "TextCodec", "decode_json", "encode_json", "to_utf8"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,16 +63,8 @@ class TextCodec:
         return 0
 
     def encode(self, value: object) -> Encoded:
-        """``str`` without lone surrogates, which UTF-8 cannot hold."""
-        if not isinstance(value, str):
-            raise InvalidInputError(f"expected text (str), got {describe(value)}")
-        try:
-            return Encoded(_pack(value.encode(), self.compression), ())
-        except UnicodeEncodeError as error:
-            raise InvalidInputError(
-                f"the text holds a lone surrogate at character {error.start}, which UTF-8 cannot "
-                "store; use Bytes for text that is not Unicode"
-            ) from error
+        """``str`` without lone surrogates; see ``to_utf8``."""
+        return Encoded(_pack(to_utf8(value), self.compression), ())
 
     def decode(self, payload: Buffer, shape: tuple[int, ...] = ()) -> str:
         """The text."""
@@ -112,6 +104,36 @@ class JsonCodec:
     def raw(self, payload: Buffer, shape: tuple[int, ...] = ()) -> bytes:
         """The JSON text in UTF-8."""
         return _unpack(payload, self.compression)
+
+
+def to_utf8(value: object) -> bytes:
+    """A text's UTF-8: of ``str``, numpy's ``str_``, and ``bytes_`` that hold UTF-8.
+
+    Raises:
+        InvalidInputError: No text, a lone surrogate, or ``bytes_`` in another encoding.
+    """
+    if isinstance(value, np.ndarray) and value.ndim == 0:
+        value = value[()]
+    if isinstance(value, np.bytes_):
+        return _check_utf8(bytes(value))
+    if not isinstance(value, str):
+        hint = "; decode it: value.decode()" if isinstance(value, bytes | bytearray) else ""
+        raise InvalidInputError(f"expected text (str), got {describe(value)}{hint}")
+    try:
+        return value.encode()
+    except UnicodeEncodeError as error:
+        raise InvalidInputError(
+            f"the text holds a lone surrogate at character {error.start}, which UTF-8 cannot "
+            "store; use Bytes for text that is not Unicode"
+        ) from error
+
+
+def _check_utf8(data: bytes) -> bytes:
+    try:
+        data.decode()
+    except UnicodeDecodeError as error:
+        raise InvalidInputError(f"{describe(data)} are not UTF-8: {error}") from error
+    return data
 
 
 def _pack(data: bytes, compression: Compression) -> bytes:

@@ -6,6 +6,7 @@ read from JSON) and know nothing of bytes: ``aiolake.codecs`` does.
 Source: docs/spec/v1.md, "Schema".
 """
 
+from aiolake.types.annotations import BBox, BoxFormat, Keypoints, Mask
 from aiolake.types.media import Audio, Video
 from aiolake.types.plain import (
     Bytes,
@@ -14,6 +15,8 @@ from aiolake.types.plain import (
     Embedding,
     Image,
     Json,
+    Orientation,
+    PictureMode,
     Tensor,
     Text,
 )
@@ -25,11 +28,13 @@ from aiolake.types.schema import (
     check_column_names,
     parse_schema,
 )
-from aiolake.types.union import ColumnType, is_fixed, is_media, summary
+from aiolake.types.union import ColumnType, Sequence, is_fixed, is_media, summary
 
 __all__ = [
     "MAX_COLUMNS",
     "Audio",
+    "BBox",
+    "BoxFormat",
     "Bytes",
     "ClassLabel",
     "Column",
@@ -39,7 +44,12 @@ __all__ = [
     "Embedding",
     "Image",
     "Json",
+    "Keypoints",
+    "Mask",
+    "Orientation",
+    "PictureMode",
     "Schema",
+    "Sequence",
     "Tensor",
     "Text",
     "Video",

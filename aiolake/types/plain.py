@@ -21,16 +21,22 @@ __all__ = [
     "Embedding",
     "Image",
     "Json",
+    "Orientation",
+    "PictureMode",
     "Tensor",
     "Text",
     "check_compression",
+    "check_names",
     "is_int",
 ]
 
 Compression: TypeAlias = Literal["none", "zstd"]
+Orientation: TypeAlias = Literal["stored", "exif"]
+PictureMode: TypeAlias = Literal["L", "RGB", "RGBA"]
 
 MAX_NDIM = 32
 MAX_ROW_NBYTES = 1 << 62
+MAX_TEXT_BYTES = 4096
 
 
 def check_compression(value: object) -> None:
@@ -106,16 +112,30 @@ class Image(msgspec.Struct, frozen=True, tag_field="type", tag="image"):
     Attributes:
         format: What arrays are encoded as.
         quality: Of JPEG encoding, 1 to 100.
+        orientation: ``"exif"`` turns and mirrors a picture as its EXIF data say when it is read;
+            ``"stored"`` does not.
+        mode: What every picture is converted to when it is read: ``"L"`` (gray, 1 channel),
+            ``"RGB"`` (3) or ``"RGBA"`` (4), all of uint8; ``None`` leaves each as it is.
     """
 
     format: Literal["jpeg", "png"] = "jpeg"
     quality: int = 95
+    orientation: Orientation = "stored"
+    mode: PictureMode | None = None
 
     def __post_init__(self) -> None:
         if self.format not in ("jpeg", "png"):
             raise InvalidInputError(f"an image's format is 'jpeg' or 'png', got {self.format!r}")
         if not is_int(self.quality) or not 1 <= self.quality <= 100:
             raise InvalidInputError(f"an image's quality is 1 to 100, got {self.quality!r}")
+        if self.orientation not in ("stored", "exif"):
+            raise InvalidInputError(
+                f"an image's orientation is 'stored' or 'exif', got {self.orientation!r}"
+            )
+        if self.mode not in (None, "L", "RGB", "RGBA"):
+            raise InvalidInputError(
+                f"an image's mode is 'L', 'RGB', 'RGBA' or None (as it is), got {self.mode!r}"
+            )
 
 
 class ClassLabel(msgspec.Struct, frozen=True, tag_field="type", tag="class_label"):
@@ -132,28 +152,38 @@ class ClassLabel(msgspec.Struct, frozen=True, tag_field="type", tag="class_label
         def __init__(self, names: Iterable[str]) -> None: ...
 
     def __post_init__(self) -> None:
-        unordered = isinstance(self.names, str | set | frozenset | Mapping)
-        if unordered or not isinstance(self.names, Iterable):
-            raise InvalidInputError(
-                "label names are a sequence of text in the order of their numbers, as a list; "
-                f"got {self.names!r:.200}"
-            )
-        names = tuple(str(name) if isinstance(name, str) else name for name in self.names)
+        names = check_names(self.names, "label names")
         if not names:
             raise InvalidInputError("a ClassLabel needs at least one name")
-        for name in names:
-            _check_label(name)
-        if len(set(names)) != len(names):
-            twice = next(name for i, name in enumerate(names) if name in names[:i])
-            raise InvalidInputError(f"label name {twice!r} occurs twice")
         msgspec.structs.force_setattr(self, "names", names)
 
 
-def _check_label(name: object) -> None:
+def check_names(names: object, what: str) -> tuple[str, ...]:
+    """Names of numbers as a tuple: texts, distinct, none of them empty.
+
+    Raises:
+        InvalidInputError: They are not.
+    """
+    unordered = isinstance(names, str | bytes | set | frozenset | Mapping)
+    if unordered or not isinstance(names, Iterable):
+        raise InvalidInputError(
+            f"{what} are a sequence of text in the order of their numbers, as a list; "
+            f"got {names!r:.200}"
+        )
+    found = tuple(str(name) if isinstance(name, str) else name for name in names)
+    for name in found:
+        _check_name(name)
+    if len(set(found)) != len(found):
+        twice = next(name for i, name in enumerate(found) if name in found[:i])
+        raise InvalidInputError(f"{what}: {twice!r} occurs twice")
+    return found
+
+
+def _check_name(name: object) -> None:
     if not isinstance(name, str) or not name:
-        raise InvalidInputError(f"a label's name is text and not empty, got {name!r}")
+        raise InvalidInputError(f"a name is text and not empty, got {name!r}")
     if any("\ud800" <= char <= "\udfff" for char in name):
-        raise InvalidInputError(f"label name {name!r} holds a lone surrogate, which is no text")
+        raise InvalidInputError(f"name {name!r} holds a lone surrogate, which is no text")
 
 
 class _Compressible(msgspec.Struct, frozen=True, tag_field="type"):
@@ -164,7 +194,27 @@ class _Compressible(msgspec.Struct, frozen=True, tag_field="type"):
 
 
 class Text(_Compressible, frozen=True, tag="text"):
-    """Unicode text, stored as UTF-8; ``compression`` is ``"none"`` or ``"zstd"`` per sample."""
+    """Unicode text, stored as UTF-8.
+
+    Attributes:
+        compression: ``"zstd"`` compresses each sample, or pages of text of fixed size.
+        max_bytes: Where given, every row takes so many bytes, many rows to a page, and a batch is
+            one array: for codes and short names. 1 to 4,096; texts that need more are refused.
+    """
+
+    max_bytes: int | None = None
+
+    def __post_init__(self) -> None:
+        check_compression(self.compression)
+        n = self.max_bytes
+        if n is None:
+            return
+        index = None if isinstance(n, bool) else getattr(n, "__index__", None)
+        if index is None or not 1 <= index() <= MAX_TEXT_BYTES:
+            raise InvalidInputError(
+                f"a Text's max_bytes is 1 to {MAX_TEXT_BYTES:,}, or None for any length; got {n!r}"
+            )
+        msgspec.structs.force_setattr(self, "max_bytes", int(index()))
 
 
 class Json(_Compressible, frozen=True, tag="json"):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import ItemsView, Iterable, Iterator, KeysView, Mapping, ValuesView
 from functools import cached_property
 from typing import Any
 
@@ -12,7 +12,7 @@ import msgspec
 from aiolake.errors import InvalidInputError, NotFoundError
 from aiolake.keys import check_column_name
 from aiolake.types.plain import is_int
-from aiolake.types.union import PLAIN_TYPES, TYPES, ColumnType, summary
+from aiolake.types.union import TYPES, ColumnType, as_type, summary
 
 __all__ = ["MAX_COLUMNS", "Column", "Constant", "Schema", "check_column_names", "parse_schema"]
 
@@ -100,6 +100,18 @@ class Schema(msgspec.Struct, frozen=True, dict=True, repr_omit_defaults=True):
     def __len__(self) -> int:
         return len(self.columns)
 
+    def keys(self) -> KeysView[str]:
+        """The columns' names, in order, as of a dict."""
+        return self._by_name.keys()
+
+    def values(self) -> ValuesView[Column]:
+        """The columns, in order, as of a dict."""
+        return self._by_name.values()
+
+    def items(self) -> ItemsView[str, Column]:
+        """Pairs of name and column, in order, as of a dict."""
+        return self._by_name.items()
+
     def select(self, names: Iterable[str]) -> Schema:
         """The schema of some columns, in the order named.
 
@@ -162,8 +174,8 @@ def parse_schema(columns: Mapping[str, ColumnType | type]) -> tuple[tuple[str, C
     """Check the columns a user wants and return them as pairs of name and type.
 
     Args:
-        columns: Names and types. ``Image``, ``Text``, ``Json``, ``Bytes``, ``Video`` and ``Audio``
-            may be given without parentheses.
+        columns: Names and types. Those that need no arguments, such as ``Image`` and ``Text``, may
+            be given without parentheses.
 
     Raises:
         InvalidInputError: No columns, a bad name, or something that is no column type.
@@ -177,13 +189,12 @@ def parse_schema(columns: Mapping[str, ColumnType | type]) -> tuple[tuple[str, C
 
 
 def _parse_type(name: str, given: object) -> ColumnType:
-    if isinstance(given, TYPES):
-        return given
-    for plain in PLAIN_TYPES:
-        if given is plain:
-            return plain()
+    type = as_type(given)
+    if type is not None:
+        return type
     raise InvalidInputError(
         f"column {name!r}: {given!r} is no column type; use Tensor('float32', (3,)), Image(), "
-        "ClassLabel(names), Text(), Json(), Bytes(), Embedding(n), Video() or Audio()",
+        "ClassLabel(names), Text(), Json(), Bytes(), Embedding(n), Sequence(of), BBox(), Mask(), "
+        "Keypoints(), Video() or Audio()",
         column=name,
     )

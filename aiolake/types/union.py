@@ -2,41 +2,136 @@
 
 from __future__ import annotations
 
-from typing import TypeAlias
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, TypeAlias
 
+import msgspec
+
+from aiolake.errors import InvalidInputError
+from aiolake.types.annotations import BBox, Keypoints, Mask
 from aiolake.types.media import Audio, Video
 from aiolake.types.plain import Bytes, ClassLabel, Embedding, Image, Json, Tensor, Text
 
-__all__ = ["PLAIN_TYPES", "TYPES", "ColumnType", "is_fixed", "is_media", "summary"]
+__all__ = [
+    "PLAIN_TYPES",
+    "TYPES",
+    "ColumnType",
+    "Sequence",
+    "as_type",
+    "is_fixed",
+    "is_media",
+    "summary",
+]
+
+
+class Sequence(msgspec.Struct, frozen=True, tag_field="type", tag="sequence"):
+    """Lists of samples of one type, any number a row.
+
+    A list is read as a batch of its items would be: one array where items have a fixed shape, a
+    list where not. Items are not ``None``.
+
+    Attributes:
+        of: What the items are; itself a ``Sequence`` at most once.
+    """
+
+    of: ColumnType
+
+    if TYPE_CHECKING:
+
+        def __init__(self, of: ColumnType | type) -> None: ...
+
+    def __post_init__(self) -> None:
+        of = as_type(self.of)
+        if of is None:
+            raise InvalidInputError(
+                f"a Sequence is of a column type, as Sequence(Text()); got {self.of!r}"
+            )
+        if isinstance(of, Sequence) and isinstance(of.of, Sequence):
+            raise InvalidInputError("a Sequence of Sequences holds no Sequences: use Json for that")
+        msgspec.structs.force_setattr(self, "of", of)
+
 
 ColumnType: TypeAlias = (
-    Tensor | Image | ClassLabel | Text | Json | Bytes | Embedding | Video | Audio
+    Tensor
+    | Image
+    | ClassLabel
+    | Text
+    | Json
+    | Bytes
+    | Embedding
+    | Sequence
+    | BBox
+    | Mask
+    | Keypoints
+    | Video
+    | Audio
 )
 """Every type a column may have; in JSON the field ``type`` tells them apart."""
 
-TYPES = (Tensor, Image, ClassLabel, Text, Json, Bytes, Embedding, Video, Audio)
-PLAIN_TYPES = (Image, Text, Json, Bytes, Video, Audio)
+TYPES = (
+    Tensor,
+    Image,
+    ClassLabel,
+    Text,
+    Json,
+    Bytes,
+    Embedding,
+    Sequence,
+    BBox,
+    Mask,
+    Keypoints,
+    Video,
+    Audio,
+)
+PLAIN_TYPES = (Image, Text, Json, Bytes, BBox, Mask, Keypoints, Video, Audio)
+_ALWAYS_SHOWN = ("dtype", "shape", "format", "quality", "n")
+
+
+def as_type(given: object) -> ColumnType | None:
+    """A column type as users write it: an instance, or a class that needs no arguments."""
+    if isinstance(given, TYPES):
+        return given
+    return next((plain() for plain in PLAIN_TYPES if given is plain), None)
 
 
 def is_fixed(type: ColumnType) -> bool:
     """Whether every sample takes the same number of bytes, and the column is stored as pages."""
     if isinstance(type, Tensor):
         return None not in type.shape
+    if isinstance(type, Text):
+        return type.max_bytes is not None
     return isinstance(type, ClassLabel | Embedding)
 
 
 def is_media(type: ColumnType) -> bool:
     """Whether looking into a sample of any size is long work, which a thread does."""
-    return isinstance(type, Video | Audio)
+    return isinstance(type.of if isinstance(type, Sequence) else type, Video | Audio)
 
 
 def summary(type: ColumnType) -> str:
-    """A type as a short text for people, long label lists cut."""
+    """A type as a short text for people: long lists cut, what is as usual left out."""
+    if isinstance(type, Sequence):
+        return f"Sequence({summary(type.of)})"
     if isinstance(type, ClassLabel) and len(type.names) > 4:
-        shown = ", ".join(map(repr, type.names[:3]))
-        return f"ClassLabel({shown}, ... {len(type.names):,} names)"
-    values = {name: getattr(type, name) for name in type.__struct_fields__}
-    if values.get("compression") == "none":
-        del values["compression"]
-    inner = ", ".join(f"{name}={value!r}" for name, value in values.items())
-    return f"{type.__class__.__name__}({inner})"
+        return f"ClassLabel({_cut(type.names)})"
+    return f"{type.__class__.__name__}({', '.join(_shown_fields(type))})"
+
+
+def _shown_fields(type: ColumnType) -> Iterator[str]:
+    for name, default in zip(type.__struct_fields__, _defaults(type), strict=True):
+        value = getattr(type, name)
+        if value == default and (name not in _ALWAYS_SHOWN or value is None):
+            continue
+        cut = isinstance(value, tuple) and name in ("names", "skeleton") and len(value) > 4
+        yield f"{name}=({_cut(value)})" if cut else f"{name}={value!r}"
+
+
+def _defaults(type: ColumnType) -> list[object]:
+    """The default of each field; of those without one a value that is none of theirs."""
+    found = type.__struct_defaults__
+    return [...] * (len(type.__struct_fields__) - len(found)) + list(found)
+
+
+def _cut(values: tuple[object, ...]) -> str:
+    noun = "names" if isinstance(values[0], str) else "lines"
+    return f"{', '.join(map(repr, values[:3]))}, ... {len(values):,} {noun}"

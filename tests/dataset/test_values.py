@@ -16,6 +16,7 @@ from hypothesis.extra import numpy as hnp
 
 import aiolake
 from aiolake import (
+    BBox,
     Bytes,
     ClassLabel,
     ColumnType,
@@ -23,7 +24,10 @@ from aiolake import (
     Embedding,
     Image,
     Json,
+    Keypoints,
+    Mask,
     Options,
+    Sequence,
     Tensor,
     Text,
 )
@@ -43,9 +47,41 @@ JSON = st.recursive(
 
 
 def arrays(dtype: str, shape: tuple[int | None, ...]) -> st.SearchStrategy[Any]:
-    """Arrays of a shape whose ragged dimensions are 0 to 3."""
+    """Arrays of a shape whose ragged dimensions are 0 to 3; halves of any bit pattern."""
     sizes = st.tuples(*(st.integers(0, 3) if n is None else st.just(n) for n in shape))
+    if dtype == "float16":
+        # Drawn as numbers they are filtered so much that hypothesis gives up now and then.
+        halves = sizes.flatmap(lambda found: hnp.arrays(np.uint16, found))
+        return halves.map(lambda bits: bits.view(np.float16))
     return sizes.flatmap(lambda found: hnp.arrays(np.dtype(dtype), found))
+
+
+def numbers(low: float, high: float, *shape: int | None) -> st.SearchStrategy[Any]:
+    """float32 arrays of finite numbers; ragged dimensions are 0 to 3."""
+    sizes = st.tuples(*(st.integers(0, 3) if n is None else st.just(n) for n in shape))
+    elements = st.floats(low, high, width=32)
+    return sizes.flatmap(lambda found: hnp.arrays(np.float32, found, elements=elements))
+
+
+def corners(boxes: Any) -> Any:
+    """Boxes of any four numbers with the corners in order."""
+    return np.concatenate(
+        [np.minimum(boxes[:, :2], boxes[:, 2:]), np.maximum(boxes[:, :2], boxes[:, 2:])], axis=1
+    )
+
+
+def short_texts(max_bytes: int) -> st.SearchStrategy[str]:
+    """Text of some bytes of UTF-8 that does not end in NUL."""
+
+    def cut(text: str) -> str:
+        return text.encode()[:max_bytes].decode(errors="ignore").rstrip("\0")
+
+    return st.text(max_size=max_bytes).map(cut)
+
+
+def listed(of: tuple[ColumnType, Any], n: int = 3) -> tuple[ColumnType, Any]:
+    """A sequence of a type, and lists of its values."""
+    return Sequence(of[0]), st.lists(of[1], max_size=n)
 
 
 def fixed(dtype: str, *shape: int | None, **options: Any) -> tuple[ColumnType, Any]:
@@ -74,6 +110,30 @@ TYPES: dict[str, tuple[ColumnType, st.SearchStrategy[Any]]] = {
     "bytes": (Bytes(), st.binary(max_size=40) | st.just(bytes(3000))),
     "bytes zstd": (Bytes("zstd"), st.binary(max_size=40)),
     "image": (Image(), st.sampled_from(PICTURES)),
+    "fixed text": (Text(max_bytes=9), short_texts(9)),
+    "fixed text zstd": (Text("zstd", 600), short_texts(600)),
+    "boxes": (BBox(), numbers(-9, 9, None, 4).map(corners)),
+    "pixel boxes": (BBox("xywh", dtype="uint16"), arrays("uint16", (None, 4))),
+    "normalized boxes": (BBox("cxcywh", True), numbers(0, 1, None, 4)),
+    "mask": (Mask(), arrays("uint8", (None, None))),
+    "class mask": (
+        Mask("uint16", LABELS, ignore=300),
+        arrays("bool", (None, None)).map(lambda bits: np.where(bits, 2, 300).astype(np.uint16)),
+    ),
+    "instance masks": (Mask("bool", instances=True), arrays("bool", (None, None, None))),
+    "keypoints": (Keypoints(), numbers(-9, 9, None, None, 3)),
+    "named keypoints": (Keypoints(names=["a", "b"]), numbers(-9, 9, None, 2, 2)),
+}
+TYPES |= {
+    f"sequence of {name}": listed(TYPES[name])
+    for name in (
+        "uint64", "float16s", "matrix", "nothing", "ragged zstd", "label", "text", "json", "bytes",
+        "image", "fixed text", "boxes", "instance masks",
+    )
+}  # fmt: skip
+TYPES |= {
+    f"sequence of {name}": listed(TYPES[name])
+    for name in ("sequence of float16s", "sequence of text", "sequence of image")
 }
 
 
@@ -94,9 +154,12 @@ def stored_value(type: ColumnType, value: Any) -> Any:
     match type:
         case _ if value is None:
             return None
+        case Sequence(of=of):
+            items = [stored_value(of, item) for item in value]
+            return as_batch(of, items) if is_array_column(of) else items
         case ClassLabel():
             return LABELS.index(value) if isinstance(value, str) else value
-        case Text():
+        case Text(max_bytes=None):
             return value.encode()
         case Tensor() if type.shape == () and type.dtype == "float64":
             return float(value)
@@ -104,15 +167,36 @@ def stored_value(type: ColumnType, value: Any) -> Any:
             return value
 
 
+def as_batch(of: ColumnType, items: list[Any]) -> Any:
+    """Items of fixed shape as one array."""
+    match of:
+        case Text():
+            return np.asarray(items, f"U{of.max_bytes}")
+        case Tensor():
+            shape = [n for n in of.shape if n is not None]
+            return np.asarray(items, of.dtype).reshape(len(items), *shape)
+    return np.asarray(items, np.int32)
+
+
 def check_raw(type: ColumnType, found: Any, written: Any) -> None:
     if isinstance(type, Json) and written is not None:
         assert json.loads(found) == written
+        return
+    if isinstance(type, Sequence) and written is not None and not is_array_column(type.of):
+        check_each(check_raw, type.of, found, written)
         return
     expected = stored_value(type, written)
     if isinstance(expected, float | complex):
         assert np.asarray(found).tobytes() == np.asarray(expected).tobytes()
         return
     assert same(found, expected), (type, found, expected)
+
+
+def check_each(check: Any, of: ColumnType, found: Any, written: Any) -> None:
+    assert isinstance(found, list)
+    assert len(found) == len(written)
+    for value, expected in zip(found, written, strict=True):
+        check(of, value, expected)
 
 
 def check_decoded(type: ColumnType, found: Any, written: Any) -> None:
@@ -123,6 +207,8 @@ def check_decoded(type: ColumnType, found: Any, written: Any) -> None:
     elif isinstance(type, Image):
         assert found.dtype == np.uint8
         assert found.ndim == 3
+    elif isinstance(type, Sequence) and not is_array_column(type.of):
+        check_each(check_decoded, type.of, found, written)
     else:
         check_raw(type, found, written)
 
@@ -130,6 +216,8 @@ def check_decoded(type: ColumnType, found: Any, written: Any) -> None:
 def is_array_column(type: ColumnType) -> bool:
     if isinstance(type, Tensor):
         return None not in type.shape
+    if isinstance(type, Text):
+        return type.max_bytes is not None
     return isinstance(type, ClassLabel | Embedding)
 
 
@@ -137,9 +225,7 @@ def check_column(type: ColumnType, found: Any, written: list[Any]) -> None:
     """A collated column: an array, masked where a row is None, or a list."""
     assert len(found) == len(written)
     if not is_array_column(type):
-        assert isinstance(found, list)
-        for value, expected in zip(found, written, strict=True):
-            check_raw(type, value, expected)
+        check_each(check_raw, type, found, written)
         return
     missing = np.asarray([value is None for value in written], bool)
     assert isinstance(found, np.ndarray)
@@ -149,7 +235,7 @@ def check_column(type: ColumnType, found: Any, written: list[Any]) -> None:
     for value, expected in zip(np.asarray(found), written, strict=True):
         if expected is not None:
             wanted = np.asarray(stored_value(type, expected), found.dtype)
-            assert value.tobytes() == wanted.tobytes()
+            assert np.asarray(value, found.dtype).tobytes() == wanted.tobytes()
 
 
 async def check_dataset(ds: Dataset, type: ColumnType, written: list[Any]) -> None:

@@ -16,6 +16,7 @@ from aiolake.dtypes import canonical_dtype, dtype_kind, dtype_nbytes
 from aiolake.errors import InvalidInputError, NotFoundError
 from aiolake.types import (
     MAX_COLUMNS,
+    BBox,
     Bytes,
     ClassLabel,
     Column,
@@ -24,7 +25,10 @@ from aiolake.types import (
     Embedding,
     Image,
     Json,
+    Keypoints,
+    Mask,
     Schema,
+    Sequence,
     Tensor,
     Text,
     check_column_names,
@@ -42,14 +46,37 @@ GOLDEN: list[tuple[ColumnType, bytes]] = [
         Tensor("datetime64[us]", (), "zstd"),
         b'{"type":"tensor","dtype":"datetime64[us]","shape":[],"compression":"zstd"}',
     ),
-    (Image(), b'{"type":"image","format":"jpeg","quality":95}'),
-    (Image("png", 80), b'{"type":"image","format":"png","quality":80}'),
+    (
+        Image(),
+        b'{"type":"image","format":"jpeg","quality":95,"orientation":"stored","mode":null}',
+    ),
+    (
+        Image("png", 80, "exif", "RGB"),
+        b'{"type":"image","format":"png","quality":80,"orientation":"exif","mode":"RGB"}',
+    ),
     (ClassLabel(["daisy", "rosé"]), '{"type":"class_label","names":["daisy","rosé"]}'.encode()),
-    (Text(), b'{"type":"text","compression":"none"}'),
-    (Text("zstd"), b'{"type":"text","compression":"zstd"}'),
+    (Text(), b'{"type":"text","compression":"none","max_bytes":null}'),
+    (Text("zstd", 16), b'{"type":"text","compression":"zstd","max_bytes":16}'),
     (Json(), b'{"type":"json","compression":"none"}'),
     (Bytes("zstd"), b'{"type":"bytes","compression":"zstd"}'),
     (Embedding(768), b'{"type":"embedding","n":768,"dtype":"float32"}'),
+    (
+        Sequence(Sequence(Json())),
+        b'{"type":"sequence","of":{"type":"sequence","of":{"type":"json","compression":"none"}}}',
+    ),
+    (BBox(), b'{"type":"bbox","format":"xyxy","normalized":false,"dtype":"float32"}'),
+    (
+        Mask("bool", instances=True),
+        b'{"type":"mask","dtype":"bool","names":[],"instances":true,"ignore":null}',
+    ),
+    (
+        Mask("uint16", ["sky", "sea"], ignore=255),
+        b'{"type":"mask","dtype":"uint16","names":["sky","sea"],"instances":false,"ignore":255}',
+    ),
+    (
+        Keypoints(names=["eye", "ear"], skeleton=[("ear", 0)]),
+        b'{"type":"keypoints","n":2,"names":["eye","ear"],"skeleton":[[1,0]]}',
+    ),
 ]
 
 
@@ -67,7 +94,7 @@ def test_the_json_of_a_schema_is_exactly_this_and_reads_back() -> None:
     schema = Schema((Column(0, "img/left", Image()), late))
     text = (
         b'{"columns":[{"id":0,"name":"img/left","type":{"type":"image","format":"jpeg",'
-        b'"quality":95}},{"id":7,"name":"t","type":{"type":"tensor","dtype":"uint8","shape":[2],'
+        b'"quality":95,"orientation":"stored","mode":null}},{"id":7,"name":"t","type":{"type":"tensor","dtype":"uint8","shape":[2],'
         b'"compression":"none"},"metadata":{"unit":[1,null]},'
         b'"default":{"payload":"Af8=","shape":[2]}}]}'
     )
@@ -84,6 +111,13 @@ def test_the_json_of_a_schema_is_exactly_this_and_reads_back() -> None:
         b'{"type":"tensor","dtype":"object","shape":[]}',
         b'{"type":"tensor","dtype":"float32","shape":[-1]}',
         b'{"type":"class_label","names":[]}',
+        b'{"type":"image","format":"jpeg","quality":90,"orientation":"up"}',
+        b'{"type":"image","format":"jpeg","quality":90,"mode":"CMYK"}',
+        b'{"type":"text","compression":"none","max_bytes":0}',
+        b'{"type":"sequence","of":{"type":"hologram"}}',
+        b'{"type":"bbox","format":"yxyx"}',
+        b'{"type":"mask","dtype":"float32"}',
+        b'{"type":"keypoints","n":1,"skeleton":[[0,1]]}',
         b'{"type":"hologram"}',
         b'{"format":"jpeg"}',
     ],
@@ -187,6 +221,31 @@ def test_an_impossible_shape_is_refused(shape: Any) -> None:
         lambda: Embedding(2.0),  # type: ignore[arg-type]
         lambda: Embedding(4, bool),
         lambda: Embedding(4, "M8[s]"),
+        lambda: Image(orientation="up"),  # type: ignore[arg-type]
+        lambda: Image(mode="CMYK"),  # type: ignore[arg-type]
+        lambda: Text(max_bytes=0),
+        lambda: Text(max_bytes=4097),
+        lambda: Text(max_bytes=True),
+        lambda: Sequence("text"),  # type: ignore[arg-type]
+        lambda: Sequence(Tensor),
+        lambda: Sequence(Sequence(Sequence(Text()))),
+        lambda: BBox("yxyx"),  # type: ignore[arg-type]
+        lambda: BBox(normalized=1),  # type: ignore[arg-type]
+        lambda: BBox(dtype="complex64"),
+        lambda: BBox(normalized=True, dtype="int32"),
+        lambda: Mask("float32"),
+        lambda: Mask(instances=2),  # type: ignore[arg-type]
+        lambda: Mask("bool", ["a"]),
+        lambda: Mask(names=["a", "a"]),
+        lambda: Mask(ignore=255),
+        lambda: Mask(names=["a"], ignore=-1),
+        lambda: Keypoints(0),
+        lambda: Keypoints(1.5),  # type: ignore[arg-type]
+        lambda: Keypoints(3, ["a", "b"]),
+        lambda: Keypoints(3, skeleton=[(1, 3)]),
+        lambda: Keypoints(3, skeleton=[(0, 1, 2)]),
+        lambda: Keypoints(3, skeleton=[0, 1]),  # type: ignore[list-item]
+        lambda: Keypoints(names=["a"], skeleton=[("a", "b")]),
         lambda: Column(-1, "a", Text()),
         lambda: Column(0, "a//b", Text()),
         lambda: Column(0, "a", Text),  # type: ignore[arg-type]
@@ -219,6 +278,11 @@ def test_types_are_frozen() -> None:
         (Embedding(4), True),
         (Image(), False),
         (Text(), False),
+        (Text(max_bytes=8), True),
+        (Sequence(Tensor("f4")), False),
+        (BBox(), False),
+        (Mask(), False),
+        (Keypoints(), False),
         (Json(), False),
         (Bytes(), False),
     ],
@@ -239,6 +303,11 @@ def test_a_schema_is_a_mapping_of_names_in_order(schema: Schema) -> None:
     assert len(schema) == 3
     assert "label" in schema
     assert "meta" not in schema
+    assert (
+        dict(schema) == dict(schema.items()) == dict(zip(schema.names, schema.columns, strict=True))
+    )
+    assert list(schema.keys()) == list(schema.names)
+    assert tuple(schema.values()) == schema.columns
     assert schema["meta/author"] == Column(4, "meta/author", Text("zstd"))
 
 
@@ -266,6 +335,32 @@ def test_a_schema_shows_itself_readably() -> None:
     assert str(schema) == f"id    Tensor(dtype='int64', shape=())\nkind  {label}"
     assert summary(Text("zstd")) == "Text(compression='zstd')"
     assert str(Schema()) == ""
+
+
+@pytest.mark.parametrize(
+    ("type", "text"),
+    [
+        (Image(), "Image(format='jpeg', quality=95)"),
+        (Image(mode="RGB"), "Image(format='jpeg', quality=95, mode='RGB')"),
+        (Text(max_bytes=16), "Text(max_bytes=16)"),
+        (Sequence(Text), "Sequence(Text())"),
+        (
+            Sequence(Sequence(ClassLabel(list("abcde")))),
+            "Sequence(Sequence(ClassLabel('a', 'b', 'c', ... 5 names)))",
+        ),
+        (BBox("cxcywh", True), "BBox(format='cxcywh', normalized=True, dtype='float32')"),
+        (Mask("bool"), "Mask(dtype='bool')"),
+        (Mask(names=list("abcde")), "Mask(dtype='uint8', names=('a', 'b', 'c', ... 5 names))"),
+        (Keypoints(), "Keypoints()"),
+        (
+            Keypoints(6, skeleton=[(i, i + 1) for i in range(5)]),
+            "Keypoints(n=6, skeleton=((0, 1), (1, 2), (2, 3), ... 5 lines))",
+        ),
+    ],
+    ids=str,
+)
+def test_a_type_shows_itself_in_short(type: ColumnType, text: str) -> None:
+    assert summary(type) == text
 
 
 def test_parse_schema_keeps_the_order_and_fills_in_plain_types() -> None:

@@ -15,7 +15,7 @@ import zstandard
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aiolake.codecs import decode_json, encode_json
+from aiolake.codecs import FixedCodec, codec_of, decode_json, encode_json
 from aiolake.errors import FormatError, InvalidInputError
 from aiolake.types import Bytes, Json, Text
 from tests.unit.codecs.helpers import entry
@@ -135,7 +135,7 @@ def test_stored_bytes_that_are_no_json_are_refused(text: bytes) -> None:
         entry(Json()).decode(text, ())
 
 
-@pytest.mark.parametrize("value", [b"bytes", 3, None, ["a"], np.array("a")], ids=repr)
+@pytest.mark.parametrize("value", [b"bytes", 3, None, ["a"], np.array(["a"])], ids=repr)
 def test_what_is_no_text_is_refused(value: Any) -> None:
     with pytest.raises(InvalidInputError, match="expected text"):
         entry(Text()).encode(value)
@@ -156,3 +156,22 @@ def test_stored_bytes_that_are_no_text_are_refused(payload: bytes) -> None:
 def test_what_is_no_bytes_is_refused(value: Any) -> None:
     with pytest.raises(InvalidInputError, match="expected bytes"):
         entry(Bytes()).encode(value)
+
+
+@pytest.mark.parametrize(
+    "value",
+    [np.str_("é"), np.bytes_("é".encode()), np.array("é"), np.array("é".encode())],
+    ids=repr,
+)
+@pytest.mark.parametrize("type", [Text(), Text(max_bytes=4)], ids=str)
+def test_numpy_text_is_text(type: Text, value: Any) -> None:
+    codec = codec_of(type)
+    if isinstance(codec, FixedCodec):
+        assert codec.batch(codec.encode_rows([value])).tolist() == ["é"]
+    else:
+        assert codec.decode(codec.encode(value).payload, ()) == "é"
+
+
+def test_numpy_bytes_of_another_encoding_are_refused() -> None:
+    with pytest.raises(InvalidInputError, match="are not UTF-8"):
+        entry(Text()).encode(np.bytes_("é".encode("latin-1")))
