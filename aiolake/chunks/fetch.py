@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from aiolake._aio import SingleFlight, map_concurrently
 from aiolake.chunks.cache import MemoryCache
+from aiolake.chunks.now import ImmediateReads
 from aiolake.chunks.plan import Fetch, Units, coalesce
 from aiolake.errors import CorruptDataError
 from aiolake.format.checksum import crc32c, verify
@@ -20,8 +20,7 @@ from aiolake.stores.scheduled import ScheduledStore
 __all__ = ["Fetcher"]
 
 _YIELD_BYTES = 8 << 20
-_IMMEDIATE_BYTES = 1 << 20
-_YIELD_FETCHES = 256
+_YIELD_READS = 256
 _COPIED_BYTES = 64 << 10
 
 
@@ -38,10 +37,8 @@ class Fetcher:
         self.cache = cache
         self.url = store.url
         self._flights: SingleFlight[tuple[str, int, int, int], Buffer] = SingleFlight()
-        self._immediate = store.answers_now
+        self._immediate = ImmediateReads(store) if store.answers_now else None
         self._now: Callable[[str, int, int], Buffer | None] = store.get_range_now
-        longest = _IMMEDIATE_BYTES if self._immediate else store.cost.max_range_bytes
-        self._cost = replace(store.cost, max_range_bytes=longest)
 
     @property
     def cost(self) -> CostModel:
@@ -50,7 +47,7 @@ class Fetcher:
 
     def unit_now(self, key: str, start: int, length: int, crc: int) -> Buffer | None:
         """A verified range if it can be had without waiting; ``None`` if not, or if it is bad."""
-        if self._immediate:
+        if self._immediate is not None:
             data = self._now(key, start, start + length)
         else:
             data = self.cache.get((self.url, key, start))
@@ -74,7 +71,7 @@ class Fetcher:
             data = await self._flights.do(
                 (key, start, length, crc), lambda: self._read(key, start, start + length, wanted)
             )
-            if keep and not self._immediate:
+            if keep and self._immediate is None:
                 self.cache.put((self.url, key, start), data, length)
         return data
 
@@ -86,30 +83,27 @@ class Fetcher:
             keep: Whether payloads may stay in the cache: not for passes over a whole dataset.
         """
         out: list[Buffer] = [b""] * len(units)
-        missing = self._cached(units, out)
-        waiting = coalesce(missing, self._cost)
-        if self._immediate:
-            waiting = await self._take_now(waiting, missing, out)
+        if self._immediate is not None:
+            missing, waiting = units, await self._take_now(self._immediate, units, out)
+        else:
+            missing = self._cached(units, out)
+            waiting = coalesce(missing, self.store.cost)
         if waiting:
             await self._take(waiting, missing, out, keep)
         return out
 
     async def _take_now(
-        self, fetches: Sequence[Fetch], units: Units, out: list[Buffer]
-    ) -> tuple[Fetch, ...]:
+        self, immediate: ImmediateReads, units: Units, out: list[Buffer]
+    ) -> Sequence[Fetch]:
         """Take what can be had at once; returns the rest. Lets others run now and then."""
-        crcs = units.crc.tolist()
         waiting: list[Fetch] = []
-        nbytes = 0
-        for i, fetch in enumerate(fetches):
-            data = self._now(fetch.key, fetch.start, fetch.stop)
-            if data is None or not _distribute(data, fetch, units, crcs, out):
-                waiting.append(fetch)
-            nbytes += fetch.stop - fetch.start
-            if nbytes > _YIELD_BYTES or i % _YIELD_FETCHES == _YIELD_FETCHES - 1:
-                nbytes = 0
+        n_bytes = n_reads = 0
+        for nbytes in immediate.take(units, out, waiting):
+            n_bytes, n_reads = n_bytes + nbytes, n_reads + 1
+            if n_bytes > _YIELD_BYTES or n_reads >= _YIELD_READS:
+                n_bytes = n_reads = 0
                 await asyncio.sleep(0)
-        return tuple(waiting)
+        return waiting
 
     async def fetch(self, fetch: Fetch, units: Units) -> list[Buffer]:
         """The payloads of one fetch's units, verified, in the order of ``fetch.units``."""
@@ -145,7 +139,7 @@ class Fetcher:
 
     def _cached(self, units: Units, out: list[Buffer]) -> Units:
         """Take what the cache has; the rest keeps its place, the taken have no length."""
-        if self._immediate or not len(self.cache):
+        if not len(self.cache):
             return units
         length = units.length.copy()
         for u in np.flatnonzero(length).tolist():  # an empty payload may name no object
@@ -167,7 +161,7 @@ class Fetcher:
                 return
             for u, payload in zip(fetch.units, await self.fetch(fetch, units), strict=True):
                 out[u] = payload
-                if keep and not self._immediate:
+                if keep and self._immediate is None:
                     owned = bytes(payload)
                     self.cache.put((self.url, fetch.key, int(units.start[u])), owned, len(owned))
 

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from itertools import pairwise
+
 import msgspec
 import numpy as np
 
 from aiolake.ranges import Ids
 from aiolake.stores.base import CostModel
 
-__all__ = ["Fetch", "Units", "coalesce", "continues"]
+__all__ = ["Fetch", "Regions", "Units", "coalesce", "continues", "fetch_of", "regions"]
 
 
 class Units(msgspec.Struct, frozen=True, eq=False):
@@ -46,36 +49,77 @@ class Fetch(msgspec.Struct, frozen=True):
     units: tuple[int, ...]
 
 
-def coalesce(units: Units, cost: CostModel) -> tuple[Fetch, ...]:
+class Regions(msgspec.Struct, frozen=True, eq=False):
+    """Units in the order they are stored, cut into ranges to be read at once.
+
+    Attributes:
+        order: Indexes of the units; those without bytes are left out.
+        bounds: Region r serves ``order[bounds[r]:bounds[r + 1]]``.
+    """
+
+    order: Ids
+    bounds: tuple[int, ...]
+
+
+def regions(units: Units, cost: CostModel) -> Regions:
     """Group units by object, join neighbours at most ``gap_bytes`` apart; empty ones need none.
 
-    A fetch of several units does not grow beyond ``max_range_bytes``; a single one may.
+    A region of several units does not grow beyond ``max_range_bytes``; a single one may.
     """
-    wanted = np.flatnonzero(units.length > 0)
-    if not len(wanted):
-        return ()
-    order = wanted[np.lexsort((units.start[wanted], units.key[wanted]))]
-    rows = zip(
-        order.tolist(),
-        units.key[order].tolist(),
-        units.start[order].tolist(),
-        units.length[order].tolist(),
-        strict=True,
-    )
-    fetches: list[Fetch] = []
-    unit, key, start, length = next(rows)
-    members, stop = [unit], start + length
-    for unit, next_key, next_start, length in rows:
-        grown = max(stop, next_start + length)
-        near = next_start - stop <= cost.gap_bytes and grown - start <= cost.max_range_bytes
-        if next_key == key and near:
-            members.append(unit)
-            stop = grown
-            continue
-        fetches.append(Fetch(units.keys[key], start, stop, tuple(members)))
-        members, key, start, stop = [unit], next_key, next_start, next_start + length
-    fetches.append(Fetch(units.keys[key], start, stop, tuple(members)))
-    return tuple(fetches)
+    order = _stored_order(units)
+    if len(order) <= 1:
+        return Regions(order, tuple(range(len(order) + 1)))
+    key, start = units.key[order], units.start[order]
+    stop = start + units.length[order]
+    same = key[1:] == key[:-1]
+    if (same & (stop[1:] < stop[:-1])).any():  # one within another: rare, and never written
+        stop = _reach(key, stop)
+    apart = np.flatnonzero(~same | (start[1:] - stop[:-1] > cost.gap_bytes)) + 1
+    if len(apart) == len(order) - 1:
+        return Regions(order, tuple(range(len(order) + 1)))
+    bounds = [0]
+    for last in (*apart.tolist(), len(order)):
+        bounds += _cut(start, stop, bounds[-1], last, cost.max_range_bytes)
+    return Regions(order, tuple(bounds))
+
+
+def _stored_order(units: Units) -> Ids:
+    wanted = np.flatnonzero(units.length)
+    key, start = units.key[wanted], units.start[wanted]
+    in_order = (key[1:] > key[:-1]) | ((key[1:] == key[:-1]) & (start[1:] >= start[:-1]))
+    return wanted if in_order.all() else wanted[np.lexsort((start, key))]
+
+
+def _reach(key: Ids, stop: Ids) -> Ids:
+    """How far the units of one object reach up to and with each."""
+    firsts = np.flatnonzero(np.concatenate([[True], key[1:] != key[:-1]])).tolist()
+    groups = [np.maximum.accumulate(part) for part in np.split(stop, firsts[1:])]
+    return np.concatenate(groups)
+
+
+def _cut(start: Ids, stop: Ids, first: int, last: int, longest: int) -> list[int]:
+    """Where the regions of units that hang together end."""
+    ends = []
+    while first < last:
+        fits = int(stop[first:last].searchsorted(int(start[first]) + longest, side="right"))
+        first += max(1, fits)
+        ends.append(first)
+    return ends
+
+
+def coalesce(units: Units, cost: CostModel) -> tuple[Fetch, ...]:
+    """The regions of units, as fetches."""
+    found = regions(units, cost)
+    order, bounds = found.order.tolist(), found.bounds
+    return tuple(fetch_of(units, order[a:b]) for a, b in pairwise(bounds))
+
+
+def fetch_of(units: Units, members: Sequence[int]) -> Fetch:
+    """One read of units that lie in one object, in stored order."""
+    first = members[0]
+    start = int(units.start[first])
+    stop = max(int(units.start[u] + units.length[u]) for u in members)
+    return Fetch(units.keys[int(units.key[first])], start, stop, tuple(members))
 
 
 def continues(start: int, stop: int, fetch: Fetch, cost: CostModel) -> bool:

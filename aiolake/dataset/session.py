@@ -21,6 +21,7 @@ from aiolake._aio import (
     keep_in_child,
 )
 from aiolake.chunks.cache import MemoryCache
+from aiolake.chunks.heap import keep_freed_memory
 from aiolake.errors import InvalidInputError
 from aiolake.options import Options
 from aiolake.stores.base import Store
@@ -60,6 +61,7 @@ class Session:
         self.options = options if options is not None else Options()
         if not isinstance(self.options, Options):
             raise InvalidInputError(f"options must be aiolake.Options, got {options!r}")
+        keep_freed_memory()
         self._store_factory = store_factory
         self._clock: Clock = clock if clock is not None else SystemClock()
         self._scheduler = Scheduler(self.options, clock=self._clock)

@@ -5,6 +5,7 @@ Source: RFC 3720, appendix B.4.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import google_crc32c
@@ -12,10 +13,10 @@ import numpy as np
 
 from aiolake.errors import CorruptDataError
 
-__all__ = ["crc32c", "verify"]
+__all__ = ["crc32c", "crc32c_of_bytes", "verify"]
 
-
-_SLICE_BYTES = 64 * 1024
+crc32c_of_bytes: Callable[[bytes], int] = google_crc32c.value
+"""As ``crc32c``, of ``bytes`` alone, for loops over many."""
 
 
 def crc32c(data: Any) -> int:
@@ -24,8 +25,7 @@ def crc32c(data: Any) -> int:
         # The C function takes read-only buffers that need no release: bytes, and such an array.
         data = np.frombuffer(data, np.uint8)
         data.flags.writeable = False
-    value: int = google_crc32c.value(data)
-    return value
+    return crc32c_of_bytes(data)
 
 
 def verify(data: Any, expected: int, key: str, start: int = 0) -> None:

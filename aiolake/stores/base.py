@@ -22,6 +22,7 @@ __all__ = [
     "ObjectMeta",
     "Store",
     "SupportsImmediateReads",
+    "SupportsReadsInto",
     "total_nbytes",
 ]
 
@@ -167,6 +168,18 @@ class SupportsImmediateReads(Protocol):
 
     def get_range_now(self, key: str, start: int, stop: int) -> Buffer | None:
         """As ``get_range``, or ``None`` where answering would block (or the object is missing)."""
+        ...
+
+
+@runtime_checkable
+class SupportsReadsInto(SupportsImmediateReads, Protocol):
+    """A store that can fill the caller's own memory without waiting, which spares copies."""
+
+    def read_now(self, key: str, start: int, into: memoryview) -> bool:
+        """Fill ``into`` from byte ``start`` on; False where that would block, or cannot be done.
+
+        Then what ``into`` holds means nothing.
+        """
         ...
 
 

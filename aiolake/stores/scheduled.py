@@ -16,6 +16,7 @@ from aiolake.stores.base import (
     ObjectMeta,
     Store,
     SupportsImmediateReads,
+    SupportsReadsInto,
     total_nbytes,
 )
 from aiolake.stores.checks import check_range
@@ -48,6 +49,7 @@ class ScheduledStore:
         self._scheduler = scheduler
         self._counters = scheduler.counters
         self._now = store.get_range_now if isinstance(store, SupportsImmediateReads) else None
+        self._read_now = store.read_now if isinstance(store, SupportsReadsInto) else None
         self._covered = False
 
     def covered_by(self, hold: Hold) -> ScheduledStore:
@@ -112,6 +114,19 @@ class ScheduledStore:
             self._counters.immediate_reads += 1
             self._counters.bytes_read += len(data)
         return data
+
+    @property
+    def reads_into(self) -> bool:
+        """Whether ``read_now`` is worth asking."""
+        return self._read_now is not None
+
+    def read_now(self, key: str, start: int, into: memoryview) -> bool:
+        """As the inner store, past the scheduler."""
+        if self._read_now is None or not self._read_now(key, start, into):
+            return False
+        self._counters.immediate_reads += 1
+        self._counters.bytes_read += len(into)
+        return True
 
     async def head(self, key: str) -> ObjectMeta:
         """Size of an object."""

@@ -16,6 +16,7 @@ from aiolake.stores.base import (
     ObjectMeta,
     Store,
     SupportsImmediateReads,
+    SupportsReadsInto,
 )
 from aiolake.testing.cancel import cancel_at_each_step
 
@@ -113,6 +114,19 @@ class _Reading(_Opening):
                 await store.get_range("a", start, stop)
                 data = store.get_range_now("a", start, stop)
                 assert data is None or bytes(data) == BLOCK[start:stop]
+
+    async def test_reads_into_memory_fill_it_or_are_refused(self) -> None:
+        async with self.opened() as store:
+            if not isinstance(store, SupportsReadsInto):
+                return
+            await store.put("a", [BLOCK])
+            into = memoryview(bytearray(1000))
+            assert not store.read_now("missing", 0, into)
+            assert not store.read_now("a", -1, into)
+            for start in (0, 7, 4096 - 1000, 4096 - 999):
+                await store.get_range("a", start, start + 1000)
+                filled = store.read_now("a", start, into)
+                assert not filled or bytes(into) == BLOCK[start : start + 1000]
 
     async def test_odd_keys_keep_their_names(self) -> None:
         async with self.opened() as store:
