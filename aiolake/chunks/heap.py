@@ -8,12 +8,12 @@ import numpy as np
 
 __all__ = ["keep_freed_memory"]
 
-_KEPT_BYTES = 16 << 20
+_RAISED_TO_BYTES = 4 << 20
 
 
 @functools.cache
 def keep_freed_memory() -> None:
-    """Let freed payloads stay in the heap, up to 32 MiB, for the payloads that come next.
+    """Let freed payloads stay in the heap, up to 8 MiB, for the payloads that come next.
 
     By default glibc gives the top of the heap back to the kernel once 128 KiB of it are free, and
     takes arrays of 128 KiB from the kernel one by one: then every batch pays for the zeroing of
@@ -22,4 +22,4 @@ def keep_freed_memory() -> None:
 
     Source: mallopt(3), M_MMAP_THRESHOLD, "dynamic mmap threshold".
     """
-    np.empty(_KEPT_BYTES, np.uint8)
+    np.empty(_RAISED_TO_BYTES, np.uint8)
