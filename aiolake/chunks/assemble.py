@@ -8,12 +8,23 @@ from typing import Any
 
 import numpy as np
 
-from aiolake.chunks.column import Located, One, Parted
-from aiolake.codecs import Encoded, EntryCodec, FixedCodec, FixedRows
+from aiolake.chunks.located import Located, One, Parted
+from aiolake.codecs import (
+    ByteCodec,
+    BytePage,
+    ByteRows,
+    Encoded,
+    EntryCodec,
+    FixedCodec,
+    FixedRows,
+)
+from aiolake.ranges import Ids
 from aiolake.stores.base import Buffer
 from aiolake.types import Constant
 
-__all__ = ["Decode", "batch_of", "encoded_of", "fixed_rows", "joined", "value_of"]
+__all__ = ["Decode", "batch_of", "encoded_of", "fixed_rows", "joined", "paged_value", "value_of"]
+
+_FEW_OF_A_PAGE = 8
 
 
 class Decode(enum.Enum):
@@ -29,19 +40,29 @@ def value_of(
     codec: FixedCodec | EntryCodec, one: One, payload: Buffer | None, decode: Decode
 ) -> Any:
     """One row's value; ``payload`` is ``None`` for constants and nulls."""
-    if isinstance(codec, FixedCodec):
-        rows = _constant_row(codec, one.constant) if one.constant is not None else None
-        if rows is not None:
-            return codec.to_value(rows.array, rows.valid, 0)
-        assert payload is not None
-        page = codec.read_page(payload, one.n_rows, one.bitmap)
-        return codec.to_value(page.array, page.valid, one.row)
+    if one.constant is not None:
+        if isinstance(codec, FixedCodec):
+            return paged_value(codec, _constant_row(codec, one.constant), 0, decode)
+        return _constant_value(codec, one.constant, decode)
     if one.null:
         return None
-    if one.constant is not None:
-        return _constant_value(codec, one.constant, decode)
     assert payload is not None
+    if isinstance(codec, FixedCodec):
+        page = codec.read_page(payload, one.n_rows, one.bitmap)
+        return paged_value(codec, page, one.row, decode)
     return _decoder(codec, decode)(payload, one.shape)
+
+
+def paged_value(
+    codec: FixedCodec | ByteCodec, page: FixedRows | BytePage, row: int, decode: Decode
+) -> Any:
+    """One row of a page that was read by the same codec."""
+    if isinstance(codec, FixedCodec):
+        assert isinstance(page, FixedRows)
+        return codec.to_value(page.array, page.valid, row)
+    assert isinstance(page, BytePage)
+    data = page.value(row)
+    return data if data is None or decode is Decode.RAW else codec.value(data)
 
 
 def _decoder(codec: EntryCodec, decode: Decode) -> Callable[[Buffer, tuple[int, ...]], object]:
@@ -77,7 +98,10 @@ def _entries(
     out: list[object] = [None] * located.n
     shapes = located.shape.tolist()
     nulls = located.null.tolist()
-    for i, unit in enumerate(located.unit.tolist()):
+    units = located.unit.tolist()
+    if isinstance(codec, ByteCodec) and (located.n_rows > 1).any():
+        units = _place_short(codec, located, payloads, decode, out)
+    for i, unit in enumerate(units):
         if unit >= 0 and not nulls[i]:
             out[i] = decoder(payloads[unit], tuple(shapes[i]))
     for i, parted in located.parted.items():
@@ -86,6 +110,43 @@ def _entries(
         for i in rows.tolist():
             out[i] = _constant_value(codec, constant, decode)
     return out
+
+
+def _place_short(
+    codec: ByteCodec,
+    located: Located,
+    payloads: Sequence[Buffer],
+    decode: Decode,
+    out: list[object],
+) -> list[int]:
+    """Put the rows of pages in their places; returns the units of the other rows, -1 for these."""
+    paged = (located.unit >= 0) & (located.n_rows[located.unit] > 1) & ~located.null
+    unit = np.where(paged, located.unit, -1)
+    for number, rows in _by_unit(unit):
+        page = codec.read_page(
+            payloads[number], located.n_rows.item(number), located.bitmap.item(number)
+        )
+        values = _short_values(codec, page, located.row[rows].tolist(), decode)
+        first = rows.item(0)
+        if rows.item(-1) - first + 1 == len(values):
+            out[first : first + len(values)] = values
+        else:
+            for i, value in zip(rows.tolist(), values, strict=True):
+                out[i] = value
+    return np.where(paged, -1, located.unit).tolist()  # type: ignore[no-any-return]
+
+
+def _short_values(
+    codec: ByteCodec, page: BytePage, rows: list[int], decode: Decode
+) -> Sequence[object]:
+    """Some rows of a page: one by one where they are few, else out of all."""
+    if _FEW_OF_A_PAGE * len(rows) < page.n_rows:
+        return [paged_value(codec, page, row, decode) for row in rows]
+    values = page.values() if decode is Decode.RAW else codec.all_values(page)
+    n = len(rows)
+    if rows[-1] - rows[0] + 1 == n and rows == list(range(rows[0], rows[0] + n)):
+        return values[rows[0] : rows[0] + n]
+    return [values[row] for row in rows]
 
 
 def joined(parted: Parted, payloads: Sequence[Buffer]) -> Buffer:
@@ -103,10 +164,14 @@ def joined(parted: Parted, payloads: Sequence[Buffer]) -> Buffer:
 
 def encoded_of(
     codec: FixedCodec | EntryCodec, located: Located, payloads: Sequence[Buffer]
-) -> FixedRows | list[Encoded | None]:
+) -> FixedRows | ByteRows | list[Encoded | None]:
     """The rows as they are stored, for packing them anew: nothing is decoded but pages."""
     if isinstance(codec, FixedCodec):
         return fixed_rows(codec, located, payloads)
+    if isinstance(codec, ByteCodec):
+        values: list[Any] = _entries(codec, located, payloads, Decode.RAW)
+        missing = [i for i, value in enumerate(values) if value is None]
+        return ByteRows([b"" if value is None else value for value in values], missing)
     out: list[Encoded | None] = [None] * located.n
     shapes, nulls = located.shape.tolist(), located.null.tolist()
     for i, unit in enumerate(located.unit.tolist()):
@@ -129,7 +194,7 @@ def fixed_rows(codec: FixedCodec, located: Located, payloads: Sequence[Buffer]) 
     """Rows of pages and constants as one array."""
     array = np.zeros((located.n, *codec.row_shape), codec.dtype)
     valid = np.ones(located.n, bool)
-    for unit, rows in _by_unit(located):
+    for unit, rows in _by_unit(located.unit):
         page = codec.read_page(
             payloads[unit], int(located.n_rows[unit]), bool(located.bitmap[unit])
         )
@@ -149,9 +214,8 @@ def _place(row: FixedRows, at: Any, array: Any, valid: Any) -> None:
     valid[at] = row.valid is None or row.valid[0]
 
 
-def _by_unit(located: Located) -> list[tuple[int, Any]]:
+def _by_unit(unit: Ids) -> list[tuple[int, Any]]:
     """Each page wanted, with the rows it serves: a slice where they are neighbours."""
-    unit = located.unit
     wanted = np.flatnonzero(unit >= 0)
     if not len(wanted):
         return []

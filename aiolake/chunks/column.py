@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
+import enum
 from collections.abc import Iterator, Sequence
-from typing import Any
 
-import msgspec
 import numpy as np
-import numpy.typing as npt
 
 from aiolake import keys
 from aiolake._aio import SingleFlight, map_concurrently
+from aiolake.chunks.entries import rows_of
 from aiolake.chunks.fetch import Fetcher
 from aiolake.chunks.locate import PieceIndex, needed_lists, segment_of
-from aiolake.chunks.plan import Units
+from aiolake.chunks.located import Builder, Located, One
 from aiolake.errors import CorruptDataError
 from aiolake.format.entry import ListRef, Piece
 from aiolake.format.lists import decode_segment, decode_segments, list_key
@@ -27,110 +26,54 @@ from aiolake.format.manifest import (
 )
 from aiolake.ranges import Ids
 from aiolake.stores.base import Buffer
-from aiolake.types import Constant
 
-__all__ = ["ColumnIndex", "Located", "One", "Parted"]
+__all__ = ["ColumnIndex", "Form"]
 
 _WHOLE_LIST_BYTES = 64 << 10
 
 
-class Parted(msgspec.Struct, frozen=True):
-    """A huge payload: units ``[first, last)`` follow each other; ``length`` bytes in all.
+class Form(enum.Enum):
+    """How the samples of a column are stored, which its type decides."""
 
-    ``bitmap`` says whether, as a page, it ends in a validity bitmap.
-    """
-
-    first: int
-    last: int
-    length: int
-    bitmap: bool
+    FIXED = "pages of rows of one size"
+    SHORT = "entries, or pages of short values"
+    ENTRIES = "entries"
 
 
-class One(msgspec.Struct, eq=False):
-    """Where one row is: a constant, a null, or a range of an object.
-
-    Attributes:
-        constant: The value, for a constant run.
-        null: The row (not of a page) is None.
-        key: Object; ``""`` for a payload in parts.
-        start: First byte.
-        length: Bytes.
-        crc: crc32c.
-        shape: Shape numbers of the entry.
-        row: The row's place in its page.
-        n_rows: Rows of the page.
-        bitmap: The page ends in a validity bitmap.
-    """
-
-    constant: Constant | None = None
-    null: bool = False
-    key: str = ""
-    start: int = 0
-    length: int = 0
-    crc: int = 0
-    shape: tuple[int, ...] = ()
-    row: int = 0
-    n_rows: int = 1
-    bitmap: bool = False
-
-
-class Located(msgspec.Struct, eq=False):
-    """Where some rows of a column are.
-
-    Attributes:
-        n: Rows asked for.
-        units: Samples or pages to read, each once.
-        unit: (n,) the unit of each row; -1 for nulls, constants and payloads in parts.
-        row: (n,) the row's place in its page.
-        n_rows: (len(units),) rows of each page.
-        bitmap: (len(units),) whether the page ends in a validity bitmap.
-        null: (n,) the row is None (not of pages).
-        shape: (n, ndim).
-        constants: (rows, value) of constant runs.
-        parted: By row, payloads in parts.
-    """
-
-    n: int
-    units: Units
-    unit: Ids
-    row: Ids
-    n_rows: Ids
-    bitmap: npt.NDArray[np.bool_]
-    null: npt.NDArray[np.bool_]
-    shape: npt.NDArray[Any]
-    constants: list[tuple[Ids, Constant]] = msgspec.field(default_factory=list)
-    parted: dict[int, Parted] = msgspec.field(default_factory=dict)
+def _check_form(piece: Piece, form: Form) -> None:
+    n = piece.page_rows
+    if (form is not Form.FIXED and n > 1) or (form is not Form.SHORT and n == 0):
+        raise CorruptDataError(
+            f"a piece of column {piece.column} has {n} rows a page, which its type has not"
+        )
 
 
 class _PieceState:
     """A piece, the ranges of its blocks, and those of its blocks that are at hand."""
 
-    __slots__ = ("blocks", "key", "last", "n_entries", "n_rows", "ndim", "page_rows", "piece")
+    __slots__ = ("blocks", "key", "last", "ndim", "page_rows", "piece", "rows")
 
     def __init__(self, piece: Piece, ndim: int) -> None:
         self.piece = piece
-        self.ndim = ndim
-        self.n_rows = piece.n_rows
         self.page_rows = piece.page_rows
-        self.n_entries = -(-self.n_rows // self.page_rows)
+        self.ndim = ndim if self.page_rows else 1
         self.last: tuple[int, Block] | None = None
         self.key = ""
         self.blocks = None
+        self.rows = rows_of(piece)
         if piece.manifest is not None:
             self.key = keys.object_key(keys.MANIFESTS, piece.manifest.base, piece.manifest.id)
-            self.blocks = block_ranges(piece.manifest, self.n_entries)
+            self.blocks = block_ranges(piece.manifest, self.rows.n_entries)
         elif piece.inline is not None:
-            where = "an inline manifest"
-            block = decode_block(piece.inline, where)
-            self.last = 0, check_fits(block, self.n_entries, ndim, where)
+            self.last = 0, self._checked(0, piece.inline, "an inline manifest")
 
     def block(self, at: int, data: Buffer) -> Block:
         """Decode block ``at`` of the manifest object."""
-        n = min(BLOCK_ENTRIES, self.n_entries - at * BLOCK_ENTRIES)
-        return check_fits(decode_block(data, self.key), n, self.ndim, self.key)
+        return self._checked(at, data, self.key)
 
-    def page_length(self, entry: int) -> int:
-        return min(self.page_rows, self.n_rows - entry * self.page_rows)
+    def _checked(self, at: int, data: Buffer, where: str) -> Block:
+        block = decode_block(data, where)
+        return check_fits(block, self.rows.entries_in(at, block), self.ndim, where)
 
 
 class ColumnIndex:
@@ -138,7 +81,8 @@ class ColumnIndex:
 
     Args:
         column: Column id.
-        ndim: Shape numbers of its entries; ``None`` for a column stored as pages.
+        form: How its samples are stored.
+        ndim: Shape numbers of an entry of one sample.
         lists: The snapshot's lists, oldest first.
         pieces: The snapshot's newer pieces (of any column), oldest first.
         fetcher: Reads the dataset's objects.
@@ -147,14 +91,15 @@ class ColumnIndex:
     def __init__(
         self,
         column: int,
-        ndim: int | None,
+        form: Form,
+        ndim: int,
         lists: Sequence[ListRef],
         pieces: Sequence[Piece],
         fetcher: Fetcher,
     ) -> None:
         self.column = column
-        self._paged = ndim is None
-        self._ndim = ndim or 0
+        self._form = form
+        self._ndim = ndim
         self._lists = tuple(lists)
         self._inline = tuple(piece for piece in pieces if piece.column == column)
         self._fetcher = fetcher
@@ -178,19 +123,23 @@ class ColumnIndex:
         constant = state.piece.constant
         if constant is not None:
             return One(constant=constant)
-        entry, row = divmod(ordinal, state.page_rows) if state.page_rows > 1 else (ordinal, 0)
-        at, e = divmod(entry, BLOCK_ENTRIES)
+        if state.page_rows == 1:
+            at, e = divmod(ordinal, BLOCK_ENTRIES)
+        else:
+            at = state.rows.block_of(ordinal)
         block = self._block_now(state, at)
         if block is None:
             return None
+        row, n_rows = 0, 1
+        if state.page_rows != 1:
+            e, row, n_rows = state.rows.place(at, block, ordinal)
         chunk, length = block.chunk.item(e), block.length.item(e)
         if chunk == IN_PARTS:
             return None
         null = block.null is not None and block.null.item(e)
         key = block.chunk_keys()[chunk] if length else ""
         start, crc = block.offset.item(e), block.crc.item(e)
-        if self._paged:
-            n_rows = state.page_length(entry)
+        if (n_rows > 1 and length) or self._form is Form.FIXED:
             return One(None, False, key, start, length, crc, (), row, n_rows, null)
         shape = tuple(block.shape[e].tolist()) if self._ndim else ()
         return One(None, null, key, start, length, crc, shape)
@@ -207,20 +156,29 @@ class ColumnIndex:
         if len(ids) and number.min() < 0:
             row = int(ids[int(np.argmin(number))])
             raise CorruptDataError(f"no piece of column {self.column} covers row id {row}")
-        builder = _Builder(len(ids), self._ndim, paged=self._paged)
+        builder = Builder(len(ids), self._ndim)
         groups: list[tuple[_PieceState, int, Ids, Ids]] = []
         for at, rows in _grouped(number):
             state = self._state(at)
             if state.piece.constant is not None:
                 builder.constants.append((rows, state.piece.constant))
                 continue
-            entries = ordinal[rows] // state.piece.page_rows
-            for number_of_block, inner in _grouped(entries // BLOCK_ENTRIES):
+            for number_of_block, inner in _grouped(state.rows.blocks_of(ordinal[rows])):
                 groups.append((state, number_of_block, rows[inner], ordinal[rows[inner]]))
         blocks = await self._blocks([(state, k) for state, k, _, _ in groups])
         for (state, at, rows, ordinals), block in zip(groups, blocks, strict=True):
-            builder.add(state, at, block, rows, ordinals)
+            self._add(builder, state, at, block, rows, ordinals)
         return builder.finish()
+
+    def _add(
+        self, builder: Builder, state: _PieceState, at: int, block: Block, rows: Ids, ordinals: Ids
+    ) -> None:
+        """Rows that one block holds."""
+        if self._form is Form.FIXED or not state.page_rows:
+            places = state.rows.places(at, block, ordinals)
+            builder.add_pages(block, rows, places, short=self._form is Form.SHORT)
+        else:
+            builder.add_entries(block, rows, ordinals - at * BLOCK_ENTRIES)
 
     async def pieces(self) -> tuple[Piece, ...]:
         """Every piece of the column, oldest first."""
@@ -276,6 +234,7 @@ class ColumnIndex:
         piece = self._index.pieces[number]
         state = self._states.get(id(piece))
         if state is None:
+            _check_form(piece, self._form)
             state = self._states[id(piece)] = _PieceState(piece, self._ndim)
         return state
 
@@ -336,108 +295,3 @@ def _grouped(values: Ids) -> Iterator[tuple[int, Ids]]:
     distinct, starts = np.unique(values[order], return_index=True)
     for value, rows in zip(distinct.tolist(), np.split(order, starts[1:]), strict=True):
         yield value, np.sort(rows)
-
-
-class _Builder:
-    """Gathers the columns of ``Located`` block by block."""
-
-    def __init__(self, n: int, ndim: int, *, paged: bool) -> None:
-        self.n = n
-        self._paged = paged
-        self.constants: list[tuple[Ids, Constant]] = []
-        self._keys: dict[str, int] = {}
-        self._unit = np.full(n, -1, np.int64)
-        self._row = np.zeros(n, np.int64)
-        self._null = np.zeros(n, bool)
-        self._shape = np.zeros((n, ndim), np.int64)
-        self._columns: list[tuple[Any, ...]] = []
-        self._n_units = 0
-        self._parted: dict[int, Parted] = {}
-
-    def add(self, state: _PieceState, at: int, block: Block, rows: Ids, ordinals: Ids) -> None:
-        """Rows that one block holds."""
-        entries = ordinals // state.piece.page_rows
-        if self._paged:
-            self._add_pages(state, at, block, rows, ordinals)
-            return
-        e = entries - at * BLOCK_ENTRIES
-        if block.shape.shape[1]:
-            self._shape[rows] = block.shape[e]
-        if block.null is not None:
-            self._null[rows] = block.null[e]
-        in_parts = block.chunk[e] == IN_PARTS
-        if in_parts.any():
-            for row, entry in zip(rows[in_parts].tolist(), e[in_parts].tolist(), strict=True):
-                self._add_parts(block, row, entry)
-            rows, e = rows[~in_parts], e[~in_parts]
-        self._unit[rows] = self._n_units + np.arange(len(rows))
-        self._add_units(block, e, np.ones(len(e), np.int64))
-
-    def _add_pages(
-        self, state: _PieceState, at: int, block: Block, rows: Ids, ordinals: Ids
-    ) -> None:
-        """Rows of pages: each page is one unit, however many of its rows are wanted."""
-        page_rows = state.piece.page_rows
-        entries, inverse = np.unique(ordinals // page_rows, return_inverse=True)
-        e = entries - at * BLOCK_ENTRIES
-        self._row[rows] = ordinals % page_rows
-        in_parts = block.chunk[e] == IN_PARTS
-        if in_parts.any():  # a page in parts is one huge row
-            for k in np.flatnonzero(in_parts).tolist():
-                for row in rows[inverse == k].tolist():
-                    self._add_parts(block, row, int(e[k]))
-        kept = np.flatnonzero(~in_parts)
-        number = np.full(len(e), -1, np.int64)
-        number[kept] = self._n_units + np.arange(len(kept))
-        self._unit[rows] = number[inverse]
-        lengths = np.minimum(page_rows, state.n_rows - entries * page_rows)
-        self._add_units(block, e[kept], lengths[kept])
-
-    def _add_units(self, block: Block, e: Ids, n_rows: Ids) -> None:
-        bitmap = np.zeros(len(e), bool) if block.null is None else block.null[e]
-        keys = self._numbered(block)[block.chunk[e]] if len(block.chunks) else np.zeros(len(e))
-        self._columns.append((keys, block.offset[e], block.length[e], block.crc[e], n_rows, bitmap))
-        self._n_units += len(e)
-
-    def _add_parts(self, block: Block, row: int, entry: int) -> None:
-        assert block.parts is not None
-        members = np.asarray(block.parts_of(entry), np.int64)
-        parts = block.parts
-        keys = self._numbered(block)[parts.chunk[members]]
-        n = len(members)
-        columns = parts.offset[members], parts.length[members], parts.crc[members]
-        self._columns.append((keys, *columns, np.ones(n, np.int64), np.zeros(n, bool)))
-        total = int(block.length[entry])
-        bitmap = block.null is not None and bool(block.null[entry])
-        self._parted[row] = Parted(self._n_units, self._n_units + n, total, bitmap)
-        self._n_units += n
-
-    def _numbered(self, block: Block) -> Ids:
-        """The block's chunks as indexes into the keys of all blocks."""
-        numbers = [self._keys.setdefault(key, len(self._keys)) for key in block.chunk_keys()]
-        return np.asarray(numbers, np.int64)
-
-    def finish(self) -> Located:
-        """All of it."""
-        columns = list(zip(*self._columns, strict=True)) or [()] * 6
-        key, start, length, crc, n_rows = (_stacked(column) for column in columns[:5])
-        return Located(
-            n=self.n,
-            units=Units(tuple(self._keys), key, start, length, crc),
-            unit=self._unit,
-            row=self._row,
-            n_rows=n_rows,
-            bitmap=_stacked(columns[5]).astype(bool),
-            null=self._null,
-            shape=self._shape,
-            constants=self.constants,
-            parted=self._parted,
-        )
-
-
-def _stacked(arrays: Sequence[Any]) -> Ids:
-    if len(arrays) == 1:
-        return np.asarray(arrays[0]).astype(np.int64)
-    if not arrays:
-        return np.empty(0, np.int64)
-    return np.concatenate(arrays).astype(np.int64)

@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from aiolake.codecs import Encoded, EntryCodec, FixedCodec, FixedRows
+from aiolake.codecs import ByteRows, Encoded, EntryCodec, FixedCodec, FixedRows
 from aiolake.codecs.dtypes import is_native
 from aiolake.codecs.text import TextCodec
 from aiolake.dtypes import dtype_kind
@@ -94,8 +94,6 @@ class Measure:
 
     def __init__(self, codec: FixedCodec | EntryCodec) -> None:
         self.order = order_of(codec)
-        if isinstance(codec, TextCodec) and codec.compression != "none":
-            self.order = Order.NONE  # the packer sees what is stored
         self._is_time = isinstance(codec, FixedCodec) and codec.dtype.kind in "Mm"
         self._nulls = 0
         self._zones: list[_Zone] = []
@@ -117,14 +115,21 @@ class Measure:
             at = stop
 
     def add_entries(self, samples: Sequence[Encoded | None]) -> None:
-        """Samples of a column of entries."""
+        """Samples of a column of entries, which are not compared."""
+        self._nulls += sum(sample is None for sample in samples)
+
+    def add_bytes(self, rows: ByteRows) -> None:
+        """Values of varying size; texts are compared as their UTF-8."""
         if self.order is Order.NONE:
-            self._nulls += sum(sample is None for sample in samples)
+            self._nulls += len(rows.missing)
             return
-        at, n = 0, len(samples)
+        missing = frozenset(rows.missing)
+        at, n = 0, len(rows)
         while at < n:
             stop = min(n, at + ZONE_ROWS - self._open.n)
-            texts = [bytes(sample.payload) for sample in samples[at:stop] if sample is not None]
+            texts = rows.values[at:stop]
+            if missing:
+                texts = [rows.values[i] for i in range(at, stop) if i not in missing]
             if texts:
                 self._open.widen(min(texts), max(texts))
             self._open.nulls += stop - at - len(texts)

@@ -13,7 +13,8 @@ import msgspec
 import numpy as np
 
 from aiolake.chunks.measure import Measure, zones_of
-from aiolake.codecs import Encoded, EntryCodec, FixedCodec, FixedRows
+from aiolake.chunks.shorts import ShortPages
+from aiolake.codecs import ByteCodec, ByteRows, Encoded, EntryCodec, FixedCodec, FixedRows
 from aiolake.format.checksum import crc32c
 from aiolake.format.entry import ManifestRef, Piece
 from aiolake.format.manifest import (
@@ -106,7 +107,7 @@ class Table(msgspec.Struct):
             offset=np.where(in_parts, _renumbered(in_parts, offset), offset + shift),
             length=np.asarray(self.length[rows], np.uint64),
             crc=np.asarray(self.crc[rows], np.uint32),
-            shape=np.asarray(self.shape[rows], np.uint32).reshape(stop - start, ndim),
+            shape=_shapes(self.shape[rows], ndim),
             null=null if null.any() else None,
             parts=_part_columns(parts, number, places) if parts else None,
         )
@@ -119,6 +120,12 @@ class Table(msgspec.Struct):
                 length -= self.parts[first][2]
                 first += 1
         return found
+
+
+def _shapes(shape: Sequence[tuple[int, ...]], ndim: int) -> Array:
+    if not ndim:
+        return np.empty((len(shape), 0), np.uint32)
+    return np.asarray(shape, np.uint32).reshape(len(shape), ndim)
 
 
 def _renumbered(in_parts: Array, offset: Array) -> Array:
@@ -150,29 +157,51 @@ class ColumnPacker:
 
     Attributes:
         column: Column id.
-        ndim: Shape numbers per entry.
-        page_rows: Rows per entry.
         n_rows: Rows added.
         nbytes: Payload bytes added.
         pending_nbytes: Of these, bytes not yet taken out in a chunk.
     """
 
     def __init__(self, column: int, codec: FixedCodec | EntryCodec, *, media: bool = False) -> None:
-        pages = codec if isinstance(codec, FixedCodec) else None
         self.column = column
-        self.ndim = 0 if isinstance(codec, FixedCodec) else codec.ndim
+        self._pages = codec if isinstance(codec, FixedCodec) else None
+        self._bytes = codec if isinstance(codec, ByteCodec) else None
+        self._ndim = 0 if isinstance(codec, FixedCodec) else codec.ndim
         self._part_bytes = min(MEDIA_PART_BYTES, MAX_PART_BYTES) if media else MAX_PART_BYTES
-        self.page_rows = 1 if pages is None else page_rows_of(pages)
+        self._page_rows = 1 if self._pages is None else page_rows_of(self._pages)
+        self._shorts = None if self._bytes is None else ShortPages(self._bytes)
         self.n_rows = 0
         self.nbytes = 0
         self.pending_nbytes = 0
         self.table = Table()
         self._measure = Measure(codec)
-        self._pages = pages
         self._rows: list[FixedRows] = []
         self._n_buffered = 0
         self._buffers: list[Buffer] = []
         self._n_chunks = 0
+
+    @property
+    def _varies(self) -> bool:
+        """Whether an entry holds more than one short value."""
+        return self._shorts is not None and len(self.table) != self.n_rows
+
+    @property
+    def page_rows(self) -> int:
+        """Rows per entry; 0 where each entry says how many it has."""
+        return 0 if self._varies else self._page_rows
+
+    @property
+    def ndim(self) -> int:
+        """Shape numbers per entry."""
+        return 1 if self._varies else self._ndim
+
+    def block_rows(self) -> list[int]:
+        """The rows of each block, where pages vary in length; else nothing."""
+        if not self._varies:
+            return []
+        counts = self.table.shape
+        starts = range(0, len(counts), BLOCK_ENTRIES)
+        return [sum(n for (n,) in counts[at : at + BLOCK_ENTRIES]) for at in starts]
 
     def add(self, samples: Sequence[Encoded | None], *, chunk_bytes: int) -> list[list[Buffer]]:
         """Add encoded samples; returns the chunks that became full, in order."""
@@ -195,21 +224,31 @@ class ColumnPacker:
         """Add rows of a fixed-shape column; returns the chunks that became full."""
         self.n_rows += len(rows)
         self._measure.add_rows(rows)
-        if self._n_buffered + len(rows) < self.page_rows:
+        if self._n_buffered + len(rows) < self._page_rows:
             self._buffer(FixedRows(rows.array.copy(), rows.valid))
             return []
         full: list[list[Buffer]] = []
         start = 0
         if self._n_buffered:
-            start = self.page_rows - self._n_buffered
+            start = self._page_rows - self._n_buffered
             self._buffer(_slice(rows, 0, start))
             self._flush_rows(chunk_bytes, full)
-        stop = len(rows) - (len(rows) - start) % self.page_rows
-        for at in range(start, stop, self.page_rows):
-            self._add_page(rows, at, at + self.page_rows, chunk_bytes, full)
+        stop = len(rows) - (len(rows) - start) % self._page_rows
+        for at in range(start, stop, self._page_rows):
+            self._add_page(rows, at, at + self._page_rows, chunk_bytes, full)
         if stop < len(rows):
             rest = _slice(rows, stop, len(rows))
             self._buffer(FixedRows(rest.array.copy(), rest.valid))
+        return full
+
+    def add_bytes(self, rows: ByteRows, *, chunk_bytes: int) -> list[list[Buffer]]:
+        """Add values of varying size; returns the chunks that became full."""
+        assert self._shorts is not None
+        self.n_rows += len(rows)
+        self._measure.add_bytes(rows)
+        full: list[list[Buffer]] = []
+        for page in self._shorts.add(rows):
+            self._add_shorts(page, chunk_bytes, full)
         return full
 
     def finish(self, *, chunk_bytes: int) -> list[list[Buffer]]:
@@ -217,6 +256,9 @@ class ColumnPacker:
         full: list[list[Buffer]] = []
         if self._n_buffered:
             self._flush_rows(chunk_bytes, full)
+        rest = None if self._shorts is None else self._shorts.rest()
+        if rest is not None:
+            self._add_shorts(rest, chunk_bytes, full)
         return full
 
     def take_chunk(self) -> list[Buffer]:
@@ -284,6 +326,23 @@ class ColumnPacker:
         self.table.add(self._n_chunks, offset, len(payload), crc, null, ())
         self._close_full(chunk_bytes, full)
 
+    def _add_shorts(self, rows: ByteRows, chunk_bytes: int, full: list[list[Buffer]]) -> None:
+        """An entry of one value that stands alone, or of a page of several."""
+        assert self._bytes is not None
+        null, shape = bool(rows.missing), (len(rows),)
+        payload = self._short_payload(self._bytes, rows)
+        if len(payload) > MAX_PART_BYTES:
+            self._add_parts(payload, shape, null, chunk_bytes, full)
+            return
+        offset, crc = self._put(payload)
+        self.table.add(self._n_chunks, offset, len(payload), crc, null, shape)
+        self._close_full(chunk_bytes, full)
+
+    def _short_payload(self, codec: ByteCodec, rows: ByteRows) -> bytes:
+        if len(rows.missing) == len(rows):
+            return b""
+        return codec.page_payload(rows) if len(rows) > 1 else codec.packed(rows.values[0])
+
     def _buffer(self, rows: FixedRows) -> None:
         self._rows.append(rows)
         self._n_buffered += len(rows)
@@ -329,7 +388,10 @@ def piece_of(
         statistics: What the rows are like.
         manifest: (base, id) of the object the blocks lie in; ``None`` for a single block inline.
     """
-    ref = None if manifest is None else ManifestRef(*manifest, pack_blocks(blocks))
+    ref = None
+    if manifest is not None:
+        rows_of_blocks = np.asarray(packer.block_rows(), "<u4").tobytes()
+        ref = ManifestRef(*manifest, pack_blocks(blocks), rows_of_blocks)
     return Piece(
         column=packer.column,
         rows=rows,

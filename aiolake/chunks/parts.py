@@ -7,8 +7,8 @@ import io
 from collections.abc import Iterable
 
 from aiolake._aio import map_concurrently
-from aiolake.chunks.column import Parted
 from aiolake.chunks.fetch import Fetcher
+from aiolake.chunks.located import Parted
 from aiolake.chunks.plan import Fetch, Units
 from aiolake.stores.base import Buffer
 

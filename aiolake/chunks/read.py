@@ -10,11 +10,12 @@ import msgspec
 import numpy as np
 
 from aiolake._aio import WorkPool, map_concurrently
-from aiolake.chunks.assemble import Decode, batch_of, fixed_rows, value_of
-from aiolake.chunks.column import ColumnIndex, Located, One
+from aiolake.chunks.assemble import Decode, batch_of, fixed_rows, paged_value, value_of
+from aiolake.chunks.column import ColumnIndex, Form
 from aiolake.chunks.fetch import Fetcher
+from aiolake.chunks.located import Located, One
 from aiolake.chunks.parts import read_parts, without_parts
-from aiolake.codecs import EntryCodec, FixedCodec, codec_of
+from aiolake.codecs import ByteCodec, EntryCodec, FixedCodec, codec_of
 from aiolake.errors import InvalidInputError
 from aiolake.format.entry import Snapshot
 from aiolake.ranges import Ids
@@ -30,6 +31,8 @@ _INLINE_BYTES = 64 << 10
 _MANY_ROWS = 512
 _INLINE_COPIED_BYTES = 4 << 20
 _INLINE_DECODED_BYTES = 4 << 10
+# Pages of short values hold more than is wanted of them, and unpack at some ns a byte.
+_INLINE_SHORT_BYTES = 384 << 10
 _INLINE_ROWS = 1024
 _SLICED = (Image, Bytes, Video, Audio)
 
@@ -52,7 +55,7 @@ class ColumnReader(msgspec.Struct, frozen=True):
             return MISS
         payload: Buffer | None = None
         if one.key and one.n_rows > 1:
-            return self._paged_now(one)
+            return self._paged_now(one, decode)
         if one.key:
             payload = self.fetcher.unit_now(one.key, one.start, one.length, one.crc)
             if payload is None or (one.length > self.inline_nbytes and decode is Decode.FULL):
@@ -63,18 +66,19 @@ class ColumnReader(msgspec.Struct, frozen=True):
             return MISS
         return value_of(self.codec, one, payload, decode)
 
-    def _paged_now(self, one: One) -> Any:
+    def _paged_now(self, one: One, decode: Decode) -> Any:
         """A row of a page of several; the page is kept as it was decoded."""
-        assert isinstance(self.codec, FixedCodec)
+        codec = self.codec
+        assert isinstance(codec, FixedCodec | ByteCodec)
         cache, slot = self.fetcher.cache, (self.fetcher.url, one.key, one.start, "page")
         page = cache.get(slot)
         if page is None:
             payload = self.fetcher.unit_now(one.key, one.start, one.length, one.crc)
             if payload is None:
                 return MISS
-            page = self.codec.read_page(payload, one.n_rows, one.bitmap)
+            page = codec.read_page(payload, one.n_rows, one.bitmap)
             cache.put(slot, page, page.nbytes)
-        return self.codec.to_value(page.array, page.valid, one.row)
+        return paged_value(codec, page, one.row, decode)
 
     async def batch(self, ids: Ids, decode: Decode, *, keep: bool = True) -> Any:
         """The values of some rows, collated.
@@ -125,7 +129,10 @@ class ColumnReader(msgspec.Struct, frozen=True):
         copied = isinstance(self.codec, FixedCodec) or decode is Decode.RAW
         if not copied and not self.inline_nbytes:
             return False
-        return located.units.nbytes <= (_INLINE_COPIED_BYTES if copied else decoded_nbytes)
+        limit = _INLINE_COPIED_BYTES if copied else decoded_nbytes
+        if isinstance(self.codec, ByteCodec):
+            limit = max(limit, _INLINE_SHORT_BYTES)
+        return located.units.nbytes <= limit
 
     async def read_bytes(self, id: Ids, start: int, stop: int | None) -> bytes:
         """Bytes ``[start, stop)`` of one row's payload; of one in parts only those it touches."""
@@ -153,6 +160,12 @@ async def _turn(n_rows: int) -> None:
 
 def _compressed(column: Column) -> bool:
     return isinstance(column.type, Bytes) and column.type.compression != "none"
+
+
+def _form_of(codec: FixedCodec | EntryCodec) -> tuple[Form, int]:
+    if isinstance(codec, FixedCodec):
+        return Form.FIXED, 0
+    return (Form.SHORT if isinstance(codec, ByteCodec) else Form.ENTRIES), codec.ndim
 
 
 class SnapshotReader:
@@ -193,9 +206,9 @@ class SnapshotReader:
 
     def _open(self, column: Column) -> ColumnReader:
         codec = codec_of(column.type)
-        ndim = None if isinstance(codec, FixedCodec) else codec.ndim
+        form, ndim = _form_of(codec)
         snapshot = self._snapshot
-        index = ColumnIndex(column.id, ndim, snapshot.lists, snapshot.pieces, self._fetcher)
+        index = ColumnIndex(column.id, form, ndim, snapshot.lists, snapshot.pieces, self._fetcher)
         inline = 0 if is_media(column.type) else _INLINE_BYTES
         return ColumnReader(column, codec, index, self._fetcher, self._pool, inline)
 

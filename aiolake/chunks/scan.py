@@ -13,7 +13,7 @@ import numpy as np
 
 from aiolake._aio import Tasks, map_concurrently
 from aiolake.chunks.assemble import Decode
-from aiolake.chunks.column import Located
+from aiolake.chunks.located import Located
 from aiolake.chunks.plan import Fetch, Units, coalesce, continues
 from aiolake.chunks.read import ColumnReader, SnapshotReader
 from aiolake.ranges import Ids

@@ -12,7 +12,15 @@ import msgspec
 from aiolake import keys
 from aiolake._aio import Tasks, WorkPool
 from aiolake.chunks.pack import ColumnPacker, Place, piece_of
-from aiolake.codecs import Encoded, EntryCodec, FixedCodec, FixedRows, codec_of
+from aiolake.codecs import (
+    ByteCodec,
+    ByteRows,
+    Encoded,
+    EntryCodec,
+    FixedCodec,
+    FixedRows,
+    codec_of,
+)
 from aiolake.errors import InvalidInputError
 from aiolake.format.entry import Piece
 from aiolake.format.statistics import ZONE_ROWS, Statistics
@@ -29,6 +37,7 @@ _LITTLE_ENTRIES = 256
 _LITTLE_ZONES = 64
 
 FullChunks = list[tuple[int, list[Buffer]]]
+EncodedColumn = FixedRows | ByteRows | list[Encoded | None]
 
 
 class Target(msgspec.Struct, frozen=True):
@@ -41,7 +50,7 @@ class Target(msgspec.Struct, frozen=True):
 
 def encode_columns(
     targets: Sequence[Target], columns: Mapping[str, Any], first_row: int
-) -> dict[int, FixedRows | list[Encoded | None]]:
+) -> dict[int, EncodedColumn]:
     """Encode the values of each column, all of them before anything is packed.
 
     Raises:
@@ -51,11 +60,11 @@ def encode_columns(
     return {target.id: _encode(target, columns[target.name], first_row) for target in targets}
 
 
-def _encode(target: Target, values: Any, first_row: int) -> FixedRows | list[Encoded | None]:
+def _encode(target: Target, values: Any, first_row: int) -> EncodedColumn:
     codec = codec_of(target.type)
     encoded: list[Encoded | None] = []
     try:
-        if isinstance(codec, FixedCodec):
+        if isinstance(codec, FixedCodec | ByteCodec):
             return codec.encode_rows(values)
         for value in values:
             encoded.append(None if value is None else _owned(codec, value))
@@ -80,10 +89,13 @@ def constant_of(target: Target, value: object) -> Constant:
     if value is None:
         return Constant()
     encoded = encode_columns([target], {target.name: [value]}, 0)[target.id]
+    codec = codec_of(target.type)
     if isinstance(encoded, FixedRows):
-        codec = codec_of(target.type)
         assert isinstance(codec, FixedCodec)
         return Constant(bytes(codec.page_payload(encoded, 0, 1)))
+    if isinstance(encoded, ByteRows):
+        assert isinstance(codec, ByteCodec)
+        return Constant(codec.packed(encoded.values[0]))
     sample = encoded[0]
     assert sample is not None
     return Constant(bytes(sample.payload), sample.shape)
@@ -184,22 +196,22 @@ class PieceWriter:
             full = await self._pool.run(self._encode_and_pack, columns, first)
         await self._added(full, n_rows)
 
-    async def add_encoded(
-        self, encoded: Mapping[int, FixedRows | list[Encoded | None]], n_rows: int
-    ) -> None:
+    async def add_encoded(self, encoded: Mapping[int, EncodedColumn], n_rows: int) -> None:
         """Pack rows that are encoded already, by column id."""
         await self._added(await self._pool.run(self._pack, encoded), n_rows)
 
     def _encode_and_pack(self, columns: Mapping[str, Any], first_row: int) -> FullChunks:
         return self._pack(encode_columns(self.targets, columns, first_row))
 
-    def _pack(self, encoded: Mapping[int, FixedRows | list[Encoded | None]]) -> FullChunks:
+    def _pack(self, encoded: Mapping[int, EncodedColumn]) -> FullChunks:
         """Pack rows; the chunks that became full, with their columns."""
         found: FullChunks = []
         for column, values in encoded.items():
             packer = self.packers[column]
             if isinstance(values, FixedRows):
                 full = packer.add_rows(values, chunk_bytes=self._chunk_bytes)
+            elif isinstance(values, ByteRows):
+                full = packer.add_bytes(values, chunk_bytes=self._chunk_bytes)
             else:
                 full = packer.add(values, chunk_bytes=self._chunk_bytes)
             found += [(column, chunk) for chunk in full]

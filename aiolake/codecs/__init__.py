@@ -1,17 +1,22 @@
 """Bytes and arrays, purely: how the samples of each column type are stored.
 
 ``codec_of(type)`` gives a ``FixedCodec`` (pages of rows) or an ``EntryCodec`` (one entry a
-sample). Pillow, simplejpeg and ml_dtypes are loaded by the first sample that needs them.
+sample); a ``ByteCodec`` is one whose short samples lie in pages too. Pillow, simplejpeg and
+ml_dtypes are loaded by the first sample that needs them.
 """
 
 from aiolake.codecs.base import Buffer, Encoded, EntryCodec, collate_entries
 from aiolake.codecs.fixed import FixedCodec, FixedRows, collate
 from aiolake.codecs.geometry import convert_boxes
 from aiolake.codecs.registry import codec_of
+from aiolake.codecs.short import ByteCodec, BytePage, ByteRows
 from aiolake.codecs.text import decode_json, encode_json
 
 __all__ = [
     "Buffer",
+    "ByteCodec",
+    "BytePage",
+    "ByteRows",
     "Encoded",
     "EntryCodec",
     "FixedCodec",

@@ -3,107 +3,80 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
 import msgspec
 import numpy as np
 
-from aiolake.codecs import zstd
-from aiolake.codecs.base import Buffer, Encoded, describe
+from aiolake.codecs.base import Buffer, describe
+from aiolake.codecs.short import ByteCodec, BytePage, ByteRows
 from aiolake.errors import FormatError, InvalidInputError
-from aiolake.types import Compression
 
 __all__ = ["BytesCodec", "JsonCodec", "TextCodec", "decode_json", "encode_json", "to_utf8"]
 
 
 @dataclass(frozen=True, slots=True)
-class BytesCodec:
-    """A codec of opaque bytes.
+class BytesCodec(ByteCodec):
+    """A codec of opaque bytes."""
 
-    Attributes:
-        compression: Of each sample.
-    """
-
-    compression: Compression = "none"
-
-    @property
-    def ndim(self) -> int:
-        """0: bytes have no shape."""
-        return 0
-
-    def encode(self, value: object) -> Encoded:
+    def plain(self, value: object) -> bytes:
         """``bytes``, ``bytearray`` or ``memoryview``; copied unless they are ``bytes``."""
         if not isinstance(value, bytes | bytearray | memoryview):
             raise InvalidInputError(f"expected bytes, got {describe(value)}")
-        return Encoded(_pack(bytes(value), self.compression), ())
-
-    def decode(self, payload: Buffer, shape: tuple[int, ...] = ()) -> bytes:
-        """The bytes that were given."""
-        return _unpack(payload, self.compression)
-
-    def raw(self, payload: Buffer, shape: tuple[int, ...] = ()) -> bytes:
-        """The bytes that were given."""
-        return _unpack(payload, self.compression)
+        return bytes(value)
 
 
 @dataclass(frozen=True, slots=True)
-class TextCodec:
-    """A codec of text, as UTF-8.
+class TextCodec(ByteCodec):
+    """A codec of text, as UTF-8."""
 
-    Attributes:
-        compression: Of each sample.
-    """
-
-    compression: Compression = "none"
-
-    @property
-    def ndim(self) -> int:
-        """0: text has no shape."""
-        return 0
-
-    def encode(self, value: object) -> Encoded:
+    def plain(self, value: object) -> bytes:
         """``str`` without lone surrogates; see ``to_utf8``."""
-        return Encoded(_pack(to_utf8(value), self.compression), ())
+        return to_utf8(value)
 
-    def decode(self, payload: Buffer, shape: tuple[int, ...] = ()) -> str:
+    def encode_rows(self, values: Iterable[object]) -> ByteRows:
+        """As of any codec of bytes; all at once where every value is text."""
+        if isinstance(values, list):
+            try:
+                return ByteRows(list(map(str.encode, values)))
+            except (TypeError, UnicodeEncodeError):
+                pass  # One is None or no text: which, the slow way knows.
+        return ByteCodec.encode_rows(self, values)
+
+    def value(self, data: bytes) -> str:
         """The text."""
         try:
-            return str(_unpack(payload, self.compression), "utf-8")
+            return str(data, "utf-8")
         except UnicodeDecodeError as error:
             raise FormatError(f"a stored text is not UTF-8: {error}") from error
 
-    def raw(self, payload: Buffer, shape: tuple[int, ...] = ()) -> bytes:
-        """The text's UTF-8 bytes."""
-        return _unpack(payload, self.compression)
+    def all_values(self, page: BytePage) -> list[object]:
+        """The texts of a page; where all are ASCII, cut from it as one text."""
+        content = page.content()
+        if not content.isascii():
+            return ByteCodec.all_values(self, page)
+        text, ends = str(content, "ascii"), page.ends()
+        values: list[object] = [
+            text[start:stop] for start, stop in zip((0, *ends), ends, strict=False)
+        ]
+        for i in page.missing():
+            values[i] = None
+        return values
 
 
 @dataclass(frozen=True, slots=True)
-class JsonCodec:
-    """A codec of JSON values.
+class JsonCodec(ByteCodec):
+    """A codec of JSON values."""
 
-    Attributes:
-        compression: Of each sample.
-    """
-
-    compression: Compression = "none"
-
-    @property
-    def ndim(self) -> int:
-        """0: JSON has no shape."""
-        return 0
-
-    def encode(self, value: object) -> Encoded:
+    def plain(self, value: object) -> bytes:
         """A JSON value, see ``encode_json``."""
-        return Encoded(_pack(encode_json(value), self.compression), ())
+        return encode_json(value)
 
-    def decode(self, payload: Buffer, shape: tuple[int, ...] = ()) -> Any:
+    def value(self, data: bytes) -> Any:
         """The value: dict, list, str, int, float, bool or None."""
-        return decode_json(_unpack(payload, self.compression))
-
-    def raw(self, payload: Buffer, shape: tuple[int, ...] = ()) -> bytes:
-        """The JSON text in UTF-8."""
-        return _unpack(payload, self.compression)
+        return decode_json(data)
 
 
 def to_utf8(value: object) -> bytes:
@@ -134,14 +107,6 @@ def _check_utf8(data: bytes) -> bytes:
     except UnicodeDecodeError as error:
         raise InvalidInputError(f"{describe(data)} are not UTF-8: {error}") from error
     return data
-
-
-def _pack(data: bytes, compression: Compression) -> bytes:
-    return zstd.compress(data) if compression == "zstd" else data
-
-
-def _unpack(payload: Buffer, compression: Compression) -> bytes:
-    return zstd.decompress(payload) if compression == "zstd" else bytes(payload)
 
 
 def encode_json(value: object) -> bytes:

@@ -5,7 +5,7 @@ Source: docs/spec/v1.md, "The log".
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 import msgspec
 
@@ -74,15 +74,23 @@ RunsValue: TypeAlias = Blob | FlatRuns
 """Runs of row ids, or where they lie."""
 
 
-class ManifestRef(msgspec.Struct, frozen=True):
-    """A manifest object; ``blocks`` are packed (u32 length, u32 crc32c) of its blocks in order."""
+class ManifestRef(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A manifest object.
+
+    Attributes:
+        base: It is ``manifests/<base>/<id>``.
+        id: See ``base``.
+        blocks: Packed (u32 length, u32 crc32c) of its blocks in order.
+        rows: Packed u32 of the rows of each block, where pages vary in length; else empty.
+    """
 
     base: LogNumber
     id: Id
     blocks: bytes
+    rows: bytes = b""
 
     def __post_init__(self) -> None:
-        if len(self.blocks) % 8:
+        if len(self.blocks) % 8 or len(self.rows) not in (0, len(self.blocks) // 2):
             raise ValueError("a manifest's block index is cut short")
 
 
@@ -97,7 +105,8 @@ class Piece(msgspec.Struct, frozen=True, omit_defaults=True, rename={
     Attributes:
         column: Column id.
         rows: Row-id runs it covers, flat.
-        page_rows: Rows per manifest entry: 1 for one entry a row, more for pages.
+        page_rows: Rows per manifest entry: 1 for one entry a row, more for pages, 0 where each
+            entry says how many it has.
         nbytes: Stored payload bytes behind it.
         inline: One manifest block.
         manifest: Where its blocks are.
@@ -107,7 +116,7 @@ class Piece(msgspec.Struct, frozen=True, omit_defaults=True, rename={
 
     column: int
     rows: FlatRuns
-    page_rows: Annotated[int, msgspec.Meta(ge=1)] = 1
+    page_rows: Count = 1
     nbytes: Count = 0
     inline: bytes | None = None
     manifest: ManifestRef | None = None
@@ -119,6 +128,8 @@ class Piece(msgspec.Struct, frozen=True, omit_defaults=True, rename={
         held = (self.inline is None) + (self.manifest is None) + (self.constant is None)
         if held != 2:
             raise ValueError("a piece has one of an inline manifest, a manifest and a constant")
+        if self.manifest is not None and bool(self.manifest.rows) != (self.page_rows == 0):
+            raise ValueError("a manifest counts the rows of its blocks where pages vary in length")
 
     @property
     def n_rows(self) -> int:

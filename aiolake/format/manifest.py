@@ -112,6 +112,11 @@ class Block(msgspec.Struct, frozen=True, eq=False, dict=True):
     def _chunk_keys(self) -> tuple[str, ...]:
         return tuple(object_key(CHUNKS, base, id) for base, id in self.chunks)
 
+    @cached_property
+    def row_ends(self) -> Array:
+        """int64 (n,): where the rows of each entry end, of entries that say how many they have."""
+        return np.cumsum(self.shape[:, 0], dtype=np.int64)
+
     def parts_of(self, i: int) -> range:
         """Which parts make entry ``i``: consecutive ones whose lengths add up to its own."""
         assert self.parts is not None

@@ -37,7 +37,7 @@ def row_of(i: int) -> dict[str, Any]:
     rng = np.random.default_rng(i)
     return {
         "photo": png(4, 5, i),
-        "raw": b"%05d" % i + rng.bytes(i % 300),
+        "raw": b"%05d" % i + rng.bytes(i % 300 if i % 4 else 2050 + i),
         "text": f"number {i} " * (i % 30 + 1),
         "json": {"i": i, "tags": ["a", "b"]},
         "label": i % 2,
@@ -82,7 +82,7 @@ async def golden(make: Callable[[aiolake.Dataset], Awaitable[list[dict[str, Any]
 
 async def _dense(ds: aiolake.Dataset) -> list[dict[str, Any]]:
     """Every kind of object, and every byte of them needed."""
-    rows = [row_of(i) for i in range(120)]
+    rows = [row_of(i) for i in range(240)]
     async with ds.transaction() as tx:
         await tx.append(rows)
     for i in range(30):

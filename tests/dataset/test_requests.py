@@ -79,13 +79,14 @@ async def test_a_long_branch_table_is_one_get_more(remote: Backend) -> None:
 
 
 async def test_first_sample_with_an_inline_table_is_one_more(backend: Backend) -> None:
+    samples = _scattered(40)
     async with created(backend, {"b": Bytes(), "x": Tensor("int64")}) as ds:
-        await append(ds, b=[b"%d" % i for i in range(40)], x=np.arange(40))
+        await append(ds, b=samples, x=np.arange(40))
     async with opened(backend) as ds:
         backend.counting.reset()
-        assert await ds.read(7, columns=["b"]) == {"b": b"7"}
+        assert await ds.read(7, columns=["b"]) == {"b": samples[7]}
         assert summary(backend.counting.counts) == {"get": 1}
-        assert await ds.read(8, columns=["b"]) == {"b": b"8"}
+        assert await ds.read(8, columns=["b"]) == {"b": samples[8]}
         assert summary(backend.counting.counts) == {"get": 2}
         assert await ds.read(8, columns=["x"]) == {"x": 8}
         assert summary(backend.counting.counts) == {"get": 3}
@@ -94,6 +95,23 @@ async def test_first_sample_with_an_inline_table_is_one_more(backend: Backend) -
 def _scattered(n: int) -> list[bytes]:
     """Samples of sizes that leave gaps too wide to bridge, and tables too long for an entry."""
     return [b"%06d" % i + bytes(6000 + i % 97) for i in range(n)]
+
+
+async def test_a_row_of_a_page_of_short_values_is_one_and_its_neighbours_none(
+    remote: Backend,
+) -> None:
+    texts = [f"text {i}" for i in range(20_000)]
+    async with created(remote, {"t": Text("zstd")}) as ds:
+        await append(ds, t=[*texts, *[None] * 3000])
+    async with opened(remote) as ds:
+        remote.counting.reset()
+        assert (await ds.read(7))["t"] == texts[7]
+        assert (await ds.read(8))["t"] == texts[8]
+        assert summary(remote.counting.counts) == {"get": 1}
+        assert (await ds.read([19_999, 1, 19_998]))["t"] == [texts[19_999], texts[1], texts[19_998]]
+        assert summary(remote.counting.counts) == {"get": 2}
+        assert (await ds.read([-1, -1500]))["t"] == [None, None]
+        assert summary(remote.counting.counts) == {"get": 2}, "a page of Nones is not read"
 
 
 async def test_first_sample_with_a_block_is_two_then_one_each(backend: Backend) -> None:
@@ -131,7 +149,7 @@ async def test_first_sample_with_a_block_behind_a_list_is_three_then_one_each(
 
 async def test_nothing_to_fetch_costs_nothing(backend: Backend) -> None:
     async with created(backend, {"b": Bytes(), "x": Tensor("int64")}) as ds:
-        await append(ds, b=[None, b"", b"full"], x=[1, 2, 3])
+        await append(ds, b=[None, bytes(3000), b""], x=[1, 2, 3])
         async with ds.transaction() as tx:
             tx.add_column("split", Text(), default="train")
             tx.add_column("score", Tensor("float32"), default=0.5)
@@ -140,7 +158,7 @@ async def test_nothing_to_fetch_costs_nothing(backend: Backend) -> None:
     async with opened(backend) as ds:
         backend.counting.reset()
         assert await ds.read(0, columns=["b"]) == {"b": None}
-        assert await ds.read(1, columns=["b"]) == {"b": b""}
+        assert await ds.read(2, columns=["b"]) == {"b": b""}
         for i in range(3):
             row = await ds.read(i, columns=constants)
             assert row == {"split": "train", "score": 0.5, "nothing": None}

@@ -76,7 +76,7 @@ async def test_reads_at_once_ask_for_nothing_twice(
     def factory(*_args: Any, **_kwargs: Any) -> Remote:
         return _Slowly(backend.counting)
 
-    values = [f"{i}" * 9 for i in range(1000)]
+    values = [f"{i:03}" * 700 for i in range(1000)]
     async with (
         aiolake.Session(store_factory=factory) as session,
         aiolake.create_dataset(backend.url, {"t": Text()}, session=session) as ds,

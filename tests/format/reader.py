@@ -206,6 +206,8 @@ class Dataset:
             cell = _constant(piece["v"], type, paged)
             return dict.fromkeys(wanted, cell)
         blocks = self._blocks(piece)
+        if piece.get("p", 1) == 0:
+            return self._short_rows(blocks, piece, type, wanted)
         total = sum(count for _, count in pairs(piece["r"]))
         per = piece.get("p", 1)
         cells: dict[int, tuple[Any, Sample | None]] = {}
@@ -224,6 +226,48 @@ class Dataset:
             values = read_page(self._payload(block, i, type), n_rows, block.flags[i], type)
             cells.update((number * per + k, (value, None)) for k, value in enumerate(values))
         return cells
+
+    def _short_rows(
+        self, blocks: list[Block], piece: Json, type: Json, wanted: set[int]
+    ) -> dict[int, tuple[Any, Sample | None]]:
+        """Section 8.5: entries of one value, and pages of several."""
+        cells: dict[int, tuple[Any, Sample | None]] = {}
+        first = 0
+        for number, block in enumerate(blocks):
+            before = first
+            for i, (n_rows,) in enumerate(block.shapes):
+                if any(row in wanted for row in range(first, first + n_rows)):
+                    found = self._short_page(block, i, n_rows, type)
+                    cells.update((first + k, cell) for k, cell in enumerate(found))
+                first += n_rows
+            if "m" in piece:
+                (rows,) = struct.unpack_from("<I", base64.b64decode(piece["m"]["rows"]), number * 4)
+                if first - before != rows:
+                    raise Damaged("a block holds other rows than its manifest says")
+        if first != sum(count for _, count in pairs(piece["r"])):
+            raise Damaged("the entries of a piece hold other rows than it covers")
+        return cells
+
+    def _short_page(
+        self, block: Block, i: int, n_rows: int, type: Json
+    ) -> list[tuple[Any, Sample | None]]:
+        if block.flags[i] and block.entries[i][2] == 0:
+            return [(None, None)] * n_rows
+        data = self._payload(block, i, type)
+        values: list[bytes | None] = [data]
+        if n_rows > 1:
+            ends = struct.unpack_from(f"<{n_rows}H", data)
+            at = 2 * n_rows
+            bits = data[at + ends[-1] :]
+            if len(bits) != (-(-n_rows // 8) if block.flags[i] else 0) or ends != tuple(
+                sorted(ends)
+            ):
+                raise Damaged("a page of short values contradicts itself")
+            valid = [not bits or bits[k // 8] >> k % 8 & 1 for k in range(n_rows)]
+            spans = zip((0, *ends), ends, valid, strict=False)
+            values = [data[at + a : at + b] if ok else None for a, b, ok in spans]
+        samples = [None if value is None else Sample(value, ()) for value in values]
+        return [(None if s is None else decode(s, type), s) for s in samples]
 
     def _blocks(self, piece: Json) -> list[Block]:
         if "t" in piece:

@@ -124,7 +124,7 @@ REFUSED = [
     ("snapshot/description/schema/columns/0/id", -1),
     ("snapshot/pieces/0/r", [0, 2, 3]),
     ("snapshot/pieces/0/r", [0, 1 << 70]),
-    ("snapshot/pieces/0/p", 0),
+    ("snapshot/pieces/0/p", -1),
     ("snapshot/pieces/0/t", "AAAA"),
     ("snapshot/pieces/0/v", None),
     ("snapshot/pieces/0/m", {"base": 1, "id": "a" * 26, "blocks": "AAAA"}),
