@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, NoReturn, Self, SupportsIndex
@@ -140,6 +140,10 @@ class Dataset:
     def select(self, *columns: str) -> View:
         """A view of some columns."""
         return self._view.select(*columns)
+
+    async def where(self, conditions: Mapping[str, Any] | None = None, /, **named: Any) -> View:
+        """A view of the rows that match every condition; see ``View.where``."""
+        return await self._view.where(conditions, **named)
 
     async def read(
         self, rows: Selector, *, columns: Iterable[str] | None = None, decode: bool = True

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from time import perf_counter
 from typing import Any, NoReturn, Self, SupportsIndex
 
@@ -95,6 +95,35 @@ class View:
             raise InvalidInputError(f"select() takes names, as in select('a', 'b'); got {columns}")
         schema = self._schema.select(columns)
         return View(self._core, self._guard, self._state, self._rows, schema)
+
+    async def where(self, conditions: Mapping[str, Any] | None = None, /, **named: Any) -> View:
+        """A view of the rows that match every condition, in their order.
+
+        Args:
+            conditions: By column name, for names that are no identifiers.
+            named: By column name: a value (a label by name or number), a list of values, ``None``,
+                or ``aiolake.between(low, high)``, ``lt``, ``le``, ``gt``, ``ge``, ``isin``,
+                ``is_null()``, ``not_null()``, ``not_(...)``. Any column of the snapshot may be
+                named, selected or not. A value the column cannot hold matches nothing; floats are
+                rounded to the column's dtype; NaN as a value finds NaN.
+
+        Raises:
+            InvalidInputError: An unknown column, or values that are not compared so: possible are
+                single numbers, times, truth values, labels, Text and Bytes, and None of any column.
+
+        Cancellation: nothing is left behind.
+        Cost: reads the columns named, and of these no piece, block or page that statistics exclude;
+            a condition reads only rows that the ones before it left.
+        """
+        from aiolake.dataset.where import matching_rows, predicates_of
+
+        self._guard.check()
+        predicates = predicates_of(conditions, named)
+        try:
+            rows = await matching_rows(self._state, self._rows, predicates)
+        except NotFoundError as error:
+            raise await self._core.explained(error, self.snapshot) from error
+        return View(self._core, self._guard, self._state, rows, self._schema)
 
     async def read(
         self,
