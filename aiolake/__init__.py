@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from aiolake._aio import Portal
     from aiolake.codecs import convert_boxes
+    from aiolake.codecs.media.clips import AudioClip, VideoClip
+    from aiolake.dataset.clips import read_clip
     from aiolake.dataset.dataset import Dataset, DatasetSpec
     from aiolake.dataset.fork import Appender, Receipt, Worker
     from aiolake.dataset.history import History, SnapshotInfo
@@ -87,6 +89,7 @@ __all__ = [
     "AlreadyExistsError",
     "Appender",
     "Audio",
+    "AudioClip",
     "BBox",
     "Bytes",
     "ClassLabel",
@@ -140,6 +143,7 @@ __all__ = [
     "UnsupportedVersionError",
     "Verified",
     "Video",
+    "VideoClip",
     "View",
     "Worker",
     "WrongLoopError",
@@ -160,12 +164,15 @@ __all__ = [
     "not_null",
     "open_dataset",
     "optimize",
+    "read_clip",
     "verify",
 ]
 
 _HOMES = {
     "aiolake._aio": ("Portal",),
     "aiolake.codecs": ("convert_boxes",),
+    "aiolake.codecs.media.clips": ("AudioClip", "VideoClip"),
+    "aiolake.dataset.clips": ("read_clip",),
     "aiolake.dataset.dataset": ("Dataset", "DatasetSpec"),
     "aiolake.dataset.fork": ("Appender", "Receipt", "Worker"),
     "aiolake.dataset.history": ("History", "SnapshotInfo"),
