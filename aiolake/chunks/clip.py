@@ -8,7 +8,7 @@ from typing import TypeAlias
 
 from aiolake._aio import run_asking
 from aiolake.chunks.assemble import Decode, batch_of
-from aiolake.chunks.column import Located, Parted
+from aiolake.chunks.located import Located, Parted
 from aiolake.chunks.parts import read_parts
 from aiolake.chunks.read import ColumnReader
 from aiolake.codecs.media.clips import AudioClip, Span, VideoClip, audio_clip, video_clip
