@@ -11,8 +11,6 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from aiolake._aio import Portal
     from aiolake.codecs import convert_boxes
-    from aiolake.codecs.media.clips import AudioClip, VideoClip
-    from aiolake.dataset.clips import read_clip
     from aiolake.dataset.dataset import Dataset, DatasetSpec
     from aiolake.dataset.fork import Appender, Receipt, Worker
     from aiolake.dataset.history import History, SnapshotInfo
@@ -49,18 +47,6 @@ if TYPE_CHECKING:
         WrongLoopError,
     )
     from aiolake.options import Options
-    from aiolake.predicates import (
-        Predicate,
-        between,
-        ge,
-        gt,
-        is_null,
-        isin,
-        le,
-        lt,
-        not_,
-        not_null,
-    )
     from aiolake.types import (
         Audio,
         BBox,
@@ -89,7 +75,6 @@ __all__ = [
     "AlreadyExistsError",
     "Appender",
     "Audio",
-    "AudioClip",
     "BBox",
     "Bytes",
     "ClassLabel",
@@ -122,7 +107,6 @@ __all__ = [
     "OutcomeUnknownError",
     "PermissionDeniedError",
     "Portal",
-    "Predicate",
     "Problem",
     "ReadOnlyError",
     "Receipt",
@@ -143,36 +127,23 @@ __all__ = [
     "UnsupportedVersionError",
     "Verified",
     "Video",
-    "VideoClip",
     "View",
     "Worker",
     "WrongLoopError",
-    "between",
     "convert_boxes",
     "create_dataset",
     "dataset_exists",
     "delete_dataset",
     "expire",
     "gc",
-    "ge",
-    "gt",
-    "is_null",
-    "isin",
-    "le",
-    "lt",
-    "not_",
-    "not_null",
     "open_dataset",
     "optimize",
-    "read_clip",
     "verify",
 ]
 
 _HOMES = {
     "aiolake._aio": ("Portal",),
     "aiolake.codecs": ("convert_boxes",),
-    "aiolake.codecs.media.clips": ("AudioClip", "VideoClip"),
-    "aiolake.dataset.clips": ("read_clip",),
     "aiolake.dataset.dataset": ("Dataset", "DatasetSpec"),
     "aiolake.dataset.fork": ("Appender", "Receipt", "Worker"),
     "aiolake.dataset.history": ("History", "SnapshotInfo"),
@@ -209,18 +180,6 @@ _HOMES = {
         "WrongLoopError",
     ),
     "aiolake.options": ("Options",),
-    "aiolake.predicates": (
-        "Predicate",
-        "between",
-        "ge",
-        "gt",
-        "is_null",
-        "isin",
-        "le",
-        "lt",
-        "not_",
-        "not_null",
-    ),
     "aiolake.types": (
         "Audio",
         "BBox",

@@ -34,14 +34,9 @@ class LabelCodec(FixedCodec):
         return array
 
     def _convert_one(self, value: object) -> Array:
-        return np.asarray(self.number_of(value), self.dtype)
+        return np.asarray(self._number(value), self.dtype)
 
-    def number_of(self, value: object) -> int:
-        """The number of a label given by name or number.
-
-        Raises:
-            InvalidInputError: It is none of the labels.
-        """
+    def _number(self, value: object) -> int:
         if isinstance(value, str):
             number = self.by_name.get(value)
             if number is not None:
