@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from aiolake._aio import Portal
     from aiolake.codecs import convert_boxes
+    from aiolake.codecs.media.clips import AudioClip, VideoClip
+    from aiolake.dataset.clips import read_clip
     from aiolake.dataset.dataset import Dataset, DatasetSpec
     from aiolake.dataset.fork import Appender, Receipt, Worker
     from aiolake.dataset.history import History, SnapshotInfo
@@ -46,7 +48,20 @@ if TYPE_CHECKING:
         UnsupportedVersionError,
         WrongLoopError,
     )
+    from aiolake.intake import IngestProgress, IngestReport, Skipped, ingest
     from aiolake.options import Options
+    from aiolake.predicates import (
+        Predicate,
+        between,
+        ge,
+        gt,
+        is_null,
+        isin,
+        le,
+        lt,
+        not_,
+        not_null,
+    )
     from aiolake.types import (
         Audio,
         BBox,
@@ -75,6 +90,7 @@ __all__ = [
     "AlreadyExistsError",
     "Appender",
     "Audio",
+    "AudioClip",
     "BBox",
     "Bytes",
     "ClassLabel",
@@ -95,6 +111,8 @@ __all__ = [
     "History",
     "HubError",
     "Image",
+    "IngestProgress",
+    "IngestReport",
     "InvalidInputError",
     "Json",
     "Keypoints",
@@ -107,6 +125,7 @@ __all__ = [
     "OutcomeUnknownError",
     "PermissionDeniedError",
     "Portal",
+    "Predicate",
     "Problem",
     "ReadOnlyError",
     "Receipt",
@@ -114,6 +133,7 @@ __all__ = [
     "SchemaDiff",
     "Sequence",
     "Session",
+    "Skipped",
     "SnapshotDiff",
     "SnapshotExpiredError",
     "SnapshotInfo",
@@ -127,23 +147,37 @@ __all__ = [
     "UnsupportedVersionError",
     "Verified",
     "Video",
+    "VideoClip",
     "View",
     "Worker",
     "WrongLoopError",
+    "between",
     "convert_boxes",
     "create_dataset",
     "dataset_exists",
     "delete_dataset",
     "expire",
     "gc",
+    "ge",
+    "gt",
+    "ingest",
+    "is_null",
+    "isin",
+    "le",
+    "lt",
+    "not_",
+    "not_null",
     "open_dataset",
     "optimize",
+    "read_clip",
     "verify",
 ]
 
 _HOMES = {
     "aiolake._aio": ("Portal",),
     "aiolake.codecs": ("convert_boxes",),
+    "aiolake.codecs.media.clips": ("AudioClip", "VideoClip"),
+    "aiolake.dataset.clips": ("read_clip",),
     "aiolake.dataset.dataset": ("Dataset", "DatasetSpec"),
     "aiolake.dataset.fork": ("Appender", "Receipt", "Worker"),
     "aiolake.dataset.history": ("History", "SnapshotInfo"),
@@ -179,7 +213,20 @@ _HOMES = {
         "UnsupportedVersionError",
         "WrongLoopError",
     ),
+    "aiolake.intake": ("IngestProgress", "IngestReport", "Skipped", "ingest"),
     "aiolake.options": ("Options",),
+    "aiolake.predicates": (
+        "Predicate",
+        "between",
+        "ge",
+        "gt",
+        "is_null",
+        "isin",
+        "le",
+        "lt",
+        "not_",
+        "not_null",
+    ),
     "aiolake.types": (
         "Audio",
         "BBox",

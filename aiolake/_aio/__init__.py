@@ -1,5 +1,6 @@
 """Tasks and their owners, shields, forks, threads: the only place that starts tasks."""
 
+from aiolake._aio.answers import run_asking
 from aiolake._aio.clock import Clock, SystemClock
 from aiolake._aio.daemon import Daemon
 from aiolake._aio.fork import generation, keep_for_ever, keep_in_child, on_child, random_source
@@ -33,4 +34,5 @@ __all__ = [
     "map_concurrently",
     "on_child",
     "random_source",
+    "run_asking",
 ]

@@ -185,6 +185,11 @@ class ColumnIndex:
         await self._load_lists(0, 1 << 62)
         return self._index.pieces
 
+    async def index_of(self, low: int, high: int) -> PieceIndex:
+        """Which piece holds each of the row ids in ``[low, high)``; it never changes."""
+        await self._load_lists(low, high)
+        return self._index
+
     def _missing_lists(self, low: int, high: int) -> list[int]:
         wanted = needed_lists(self._lists, self.column, low, high)
         return [i for i in wanted if i not in self._loaded]

@@ -84,7 +84,7 @@ class _Even(msgspec.Struct, frozen=True):
         return min(BLOCK_ENTRIES, self.n_entries - at * BLOCK_ENTRIES)
 
     def places(self, at: int, block: Block, ordinals: Ids) -> Places:
-        entries, of = np.unique(ordinals // self.page_rows, return_inverse=True)
+        entries, of = _distinct(ordinals // self.page_rows)
         n_rows = np.minimum(self.page_rows, self.total - entries * self.page_rows)
         return Places(entries - at * BLOCK_ENTRIES, n_rows, of, ordinals % self.page_rows)
 
@@ -128,7 +128,7 @@ class _Varying(msgspec.Struct, frozen=True, eq=False):
         within = ordinals - self.starts[at]
         entry = np.searchsorted(block.row_ends, within, side="right")
         n_rows = block.shape[:, 0].astype(np.int64)
-        entries, of = np.unique(entry, return_inverse=True)
+        entries, of = _distinct(entry)
         return Places(entries, n_rows[entries], of, within - (block.row_ends - n_rows)[entry])
 
     def place(self, at: int, block: Block, ordinal: int) -> tuple[int, int, int]:
@@ -136,6 +136,16 @@ class _Varying(msgspec.Struct, frozen=True, eq=False):
         entry = int(block.row_ends.searchsorted(within, side="right"))
         n_rows = block.shape.item(entry)
         return entry, within - block.row_ends.item(entry) + n_rows, n_rows
+
+
+def _distinct(values: Ids) -> tuple[Ids, Ids]:
+    """Each distinct value, ascending, and which of them each value is."""
+    if (values[1:] < values[:-1]).any():
+        distinct, of = np.unique(values, return_inverse=True)
+        return distinct, of
+    # Rows mostly come in order, and then need no sorting.
+    first = np.concatenate([np.ones(min(1, len(values)), bool), values[1:] != values[:-1]])
+    return values[first], np.cumsum(first) - 1
 
 
 def rows_of(piece: Piece) -> EntryRows:

@@ -4,14 +4,40 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import msgspec
 import numpy as np
 
 from aiolake.format.entry import ListRef, Piece, Segment
 from aiolake.ranges import Ids, distinct
 
-__all__ = ["PieceIndex", "needed_lists", "segment_of"]
+__all__ = ["PieceIndex", "Stretches", "needed_lists", "segment_of"]
 
 _FEW_RUNS = 32
+_ALL_IDS = 1 << 62
+
+
+class Stretches(msgspec.Struct, frozen=True, eq=False):
+    """Stretches of row ids, ascending, without gaps from 0 on; columns of the same length.
+
+    Attributes:
+        start: First row id of each; it ends where the next begins.
+        piece: The piece that holds it; -1 for none.
+        zone: Its zone of that piece; 0 for pieces without zones.
+    """
+
+    start: Ids
+    piece: Ids
+    zone: Ids
+
+    @property
+    def stop(self) -> Ids:
+        """The end of each; the last reaches over every id."""
+        return np.append(self.start[1:], _ALL_IDS)
+
+    def of(self, ids: Ids) -> Ids:
+        """The stretch each row id lies in."""
+        found: Ids = np.searchsorted(self.start, ids, side="right") - 1
+        return found
 
 
 class PieceIndex:
@@ -63,6 +89,30 @@ class PieceIndex:
         if run < 0:
             return -1, 0
         return int(self._piece[run]), id - int(self._base[run])
+
+    def stretches(self, zone_rows: Ids) -> Stretches:
+        """Which piece, and which of its zones, holds each row id.
+
+        Args:
+            zone_rows: (number of pieces,) the rows of each piece's zones; 0 for one without.
+        """
+        n = len(self._edges)
+        start = np.concatenate([[0], self._edges])
+        run = np.concatenate([[-1], self._owner[:n]])
+        if not len(self._piece):
+            return Stretches(start, run, np.zeros(n + 1, np.int64))
+        piece = np.where(run >= 0, self._piece[run], -1)
+        size = np.where(piece >= 0, zone_rows[piece], 0)
+        ordinal = start - self._base[run]
+        stop = np.append(start[1:], start[-1]) - self._base[run]
+        per = np.maximum(size, 1)
+        first = np.where(size > 0, ordinal // per, 0)
+        n_zones = np.where(size > 0, (np.maximum(stop, ordinal + 1) - 1) // per - first + 1, 1)
+        at = np.repeat(np.arange(n + 1), n_zones)
+        inner = np.arange(len(at)) - np.repeat(np.cumsum(n_zones) - n_zones, n_zones)
+        zone = first[at] + inner
+        inside = self._base[run][at] + zone * size[at]
+        return Stretches(np.where(inner > 0, inside, start[at]), piece[at], zone)
 
 
 def _paint_piece(owner: Ids, low: Ids, high: Ids, first: int) -> None:

@@ -13,6 +13,7 @@ import numpy as np
 
 from aiolake.codecs import ByteRows, Encoded, EntryCodec, FixedCodec, FixedRows
 from aiolake.codecs.dtypes import is_native
+from aiolake.codecs.fixed_text import FixedTextCodec
 from aiolake.codecs.text import TextCodec
 from aiolake.dtypes import dtype_kind
 from aiolake.errors import FormatError
@@ -52,7 +53,7 @@ class Order(enum.Enum):
 
 def order_of(codec: FixedCodec | EntryCodec) -> Order:
     """How values of a codec are compared."""
-    if isinstance(codec, TextCodec):
+    if isinstance(codec, TextCodec | FixedTextCodec):
         return Order.TEXT
     if isinstance(codec, FixedCodec) and codec.row_shape == ():
         kind = dtype_kind(codec.dtype.name)
@@ -103,6 +104,9 @@ class Measure:
         """Rows of a fixed-shape column."""
         if self.order is Order.NONE:
             self._nulls += 0 if rows.valid is None else len(rows) - int(rows.valid.sum())
+            return
+        if self.order is Order.TEXT:
+            self.add_bytes(_texts(rows))
             return
         values, at, n = plain_values(rows.array), 0, len(rows)
         while at < n:
@@ -189,6 +193,12 @@ class Measure:
         (low, cut_low), (high, cut_high) = _text(zone.low), _text(zone.high)
         above = _after(high) if cut_high else high
         return Statistics(zone.nulls, 0, low, above, cut_low * CUT_MIN | cut_high * CUT_MAX)
+
+
+def _texts(rows: FixedRows) -> ByteRows:
+    """Rows of text of a fixed size, without what fills them up."""
+    missing = [] if rows.valid is None else np.flatnonzero(~rows.valid).tolist()
+    return ByteRows(rows.array.tolist(), missing)
 
 
 def _cut(rows: FixedRows, start: int, stop: int) -> Array | None:

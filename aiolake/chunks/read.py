@@ -87,19 +87,19 @@ class ColumnReader(msgspec.Struct, frozen=True):
         """
         located = await self.index.locate(ids)
         await _turn(located.n)
-        payloads = await self._payloads(located, keep=keep)
+        payloads = await self.payloads(located, keep=keep)
         await _turn(located.n)
         return await self.assemble(located, payloads, decode)
 
     async def value(self, id: Ids, decode: Decode) -> Any:
         """The value of one row (``id`` is an array of one), as a row of it is read."""
         located = await self.index.locate(id)
-        payloads = await self._payloads(located, keep=True)
+        payloads = await self.payloads(located, keep=True)
         if self._is_little(located, decode, _INLINE_BYTES):
             return self._first(located, payloads, decode)
         return await self.pool.run(self._first, located, payloads, decode)
 
-    async def _payloads(self, located: Located, *, keep: bool) -> list[Buffer]:
+    async def payloads(self, located: Located, *, keep: bool) -> list[Buffer]:
         """Of each unit; one in parts comes whole in place of its first."""
         if not located.parted:
             return await self.fetcher.units(located.units, keep=keep)

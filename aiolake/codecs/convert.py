@@ -20,7 +20,7 @@ from aiolake.codecs.dtypes import int_range, is_native
 from aiolake.dtypes import dtype_kind
 from aiolake.errors import InvalidInputError
 
-__all__ = ["bytes_of", "cast", "to_array"]
+__all__ = ["bytes_of", "cast", "read_times", "to_array"]
 
 Array: TypeAlias = NDArray[Any]
 
@@ -58,7 +58,7 @@ def _read(value: object, dtype: np.dtype[Any]) -> Array:
         return _unmasked(value)
     kind = dtype_kind(dtype.name)
     if kind in "Mm":
-        return _read_times(value, kind)
+        return read_times(value, kind)
     source = _as_numpy(value, None)
     if source.size == 0 and isinstance(value, list | tuple):
         return np.empty(source.shape, dtype)
@@ -83,7 +83,12 @@ def _as_numpy(value: object, dtype: np.dtype[Any] | None) -> Array:
         raise InvalidInputError(f"{describe(value)} is no array: {error}") from error
 
 
-def _read_times(value: object, kind: str) -> Array:
+def read_times(value: object, kind: str) -> Array:
+    """Times (``kind`` ``M``) or durations (``m``) in the unit they are given in.
+
+    Raises:
+        InvalidInputError: Something else, or a time with a time zone.
+    """
     for leaf in _leaves(value):
         if isinstance(leaf, datetime.datetime) and leaf.tzinfo is not None:
             raise InvalidInputError(

@@ -34,9 +34,14 @@ class LabelCodec(FixedCodec):
         return array
 
     def _convert_one(self, value: object) -> Array:
-        return np.asarray(self._number(value), self.dtype)
+        return np.asarray(self.number_of(value), self.dtype)
 
-    def _number(self, value: object) -> int:
+    def number_of(self, value: object) -> int:
+        """The number of a label given by name or number.
+
+        Raises:
+            InvalidInputError: It is none of the labels.
+        """
         if isinstance(value, str):
             number = self.by_name.get(value)
             if number is not None:

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterable, Callable, Coroutine, Iterable, Mapping
 from types import TracebackType
-from typing import Any, NoReturn, Self
+from typing import TYPE_CHECKING, Any, NoReturn, Self
 
 import msgspec
 
 from aiolake import keys, urls
 from aiolake._aio import Guard, Tasks
-from aiolake.chunks.keys import KeyBlocks
 from aiolake.chunks.write import PieceWriter, Target, Uploader, finish
 from aiolake.dataset.attach import with_core
 from aiolake.dataset.rows import RowSlices
@@ -21,6 +20,9 @@ from aiolake.format.entry import Piece
 from aiolake.options import Options
 from aiolake.versions.head import require_dataset
 
+if TYPE_CHECKING:
+    from aiolake.dataset.dataset import Dataset
+
 __all__ = [
     "Appender",
     "Receipt",
@@ -29,6 +31,7 @@ __all__ = [
     "append_slices",
     "check_columns_of",
     "checked_receipts",
+    "worker_of",
 ]
 
 Held = tuple[Core, Lease | None]
@@ -47,7 +50,6 @@ class Receipt(msgspec.Struct, frozen=True, kw_only=True):
         n_rows: How many rows.
         nbytes: Their payload bytes.
         pieces: Where they are, over row ids from 0.
-        keys: Their keys, in a dataset with a key column.
     """
 
     id: str
@@ -59,7 +61,6 @@ class Receipt(msgspec.Struct, frozen=True, kw_only=True):
     n_rows: int
     nbytes: int
     pieces: tuple[Piece, ...]
-    keys: KeyBlocks | None = None
 
     def __repr__(self) -> str:
         return f"<Receipt {self.id} of {self.url}: {self.n_rows:,} rows>"
@@ -174,6 +175,34 @@ class Appender:
             self._busy = False
         return writer.n_rows - before
 
+    async def _add(self, columns: Mapping[str, Any], n_rows: int) -> None:
+        """Pack a block of rows as they are; none of them if one is refused."""
+        writer = self._begin()
+        try:
+            await writer.add(columns, n_rows)
+        finally:
+            self._busy = False
+
+    async def aclose(self) -> None:
+        """Give up, unless it ended well; idempotent.
+
+        Cancellation: goes on once uploads have ended.
+        """
+        self._writer = None
+        await self._tasks.aclose()
+        await self._release()
+
+    async def finish(self) -> Receipt:
+        """Upload what is left and end; the receipt.
+
+        Cancellation: there is no receipt, as after a failure.
+        """
+        try:
+            await self._finish(self._begin())
+        finally:
+            await self.aclose()
+        return self.receipt
+
     async def __aenter__(self) -> Self:
         self._guard.check()
         if self._core is not None or self._receipt is not None:
@@ -203,14 +232,7 @@ class Appender:
         exc: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        try:
-            if exc is None:
-                writer = self._begin()
-                await self._finish(writer)
-        finally:
-            self._writer = None
-            await self._tasks.aclose()
-            await self._release()
+        await (self.aclose() if exc is not None else self.finish())
 
     async def _finish(self, writer: PieceWriter) -> None:
         """Upload what is left; then there is a receipt."""
@@ -227,7 +249,6 @@ class Appender:
             n_rows=writer.n_rows,
             nbytes=writer.nbytes,
             pieces=pieces,
-            keys=writer.keys,
         )
 
     async def _base_number(self) -> int:
@@ -265,13 +286,24 @@ def append_here(worker: Worker, core: Core) -> Appender:
     return Appender(worker, borrowed)
 
 
+def worker_of(dataset: Dataset) -> Worker:
+    """A worker for the columns of a dataset as its handle sees it, of no transaction yet."""
+    state = dataset._state
+    return Worker(
+        url=dataset._core.url,
+        dataset=state.entry.dataset,
+        transaction=keys.new_id(),
+        columns=tuple(Target(c.id, c.name, c.type) for c in state.schema.columns),
+        options=dataset._own_options,
+    )
+
+
 async def append_slices(
     writer: PieceWriter, rows: Any, columns: Any, check: Callable[[], None]
 ) -> None:
     """Pack rows as they come, ``check`` after each bounded part of them."""
     names = [target.name for target in writer.targets]
-    optional = [target.name for target in writer.targets if target.optional]
-    async for block, n_rows in RowSlices(names, rows, columns, optional):
+    async for block, n_rows in RowSlices(names, rows, columns):
         await writer.add(block, n_rows)
         check()
 

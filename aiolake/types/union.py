@@ -105,7 +105,9 @@ def is_fixed(type: ColumnType) -> bool:
 
 def is_media(type: ColumnType) -> bool:
     """Whether looking into a sample of any size is long work, which a thread does."""
-    return isinstance(type.of if isinstance(type, Sequence) else type, Video | Audio)
+    while isinstance(type, Sequence):
+        type = type.of
+    return isinstance(type, Video | Audio)
 
 
 def summary(type: ColumnType) -> str:

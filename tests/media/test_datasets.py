@@ -78,6 +78,18 @@ async def test_what_is_read_after_updates_new_columns_and_optimizing(ds: aiolake
     assert (await ds.read(0))["clip"] is None
 
 
+async def test_lists_of_videos() -> None:
+    type = aiolake.Sequence(aiolake.Sequence(Video()))
+    async with created(Backend(), {"films": type}) as ds:
+        given = [[[FILMS[0], FILMS[2]], []], [], None]
+        await append(ds, films=given)
+        (first, second), empty = (await ds.read(0))["films"]
+        np.testing.assert_array_equal(first, frames_in(video("h264 mp4", 6)))
+        np.testing.assert_array_equal(second, frames_in(video("vp9 webm", 4)))
+        assert len(empty) == 0
+        assert (await ds.read([1, 2]))["films"] == [[], None]
+
+
 async def test_byte_ranges(ds: aiolake.Dataset) -> None:
     film = FILMS[0]
     assert film is not None

@@ -37,7 +37,15 @@ if TYPE_CHECKING:
     from av.audio.stream import AudioStream
     from av.container import InputContainer
 
-__all__ = ["AudioCodec", "Samples", "audio_stream", "blocks_of", "frames_of", "samples_of"]
+__all__ = [
+    "AudioCodec",
+    "Samples",
+    "audio_stream",
+    "blocks_of",
+    "frames_of",
+    "samples_of",
+    "sound_blocks",
+]
 
 Array = NDArray[Any]
 Shape = tuple[int, ...]
@@ -166,7 +174,7 @@ def _probe(file: MediaFile, container: Container) -> Shape:
 def _probe_sound(file: MediaFile, container: Container) -> Shape:
     with opened_sound(file, container) as sound:
         n_samples = int(sound.frames)
-        if n_samples > 0:
+        if n_samples > 0 and _seeks_exactly(sound):
             sound.seek(n_samples - 1)
             if len(sound.read(1)) != 1:
                 raise refused(f"the {container.name} file is cut off: its last sample is missing")
@@ -211,14 +219,12 @@ class Samples:
         return np.concatenate(self._blocks)
 
 
-def samples_of(
-    file: MediaFile, container: Container, start: int = 0, stop: int | None = None
-) -> tuple[Array, int]:
-    """Samples ``[start, stop)`` of a file that soundfile reads, or all of any; and their rate."""
+def samples_of(file: MediaFile, container: Container) -> tuple[Array, int]:
+    """All samples of a file, and their rate."""
     samples = Samples()
     if container.sound:
         with opened_sound(file, container) as sound:
-            for block in _sound_blocks(sound, start, stop):
+            for block in sound_blocks(sound, 0, None):
                 samples.add(block)
             return samples.all(sound.channels), int(sound.samplerate)
     with opened(file, container) as medium:
@@ -229,17 +235,26 @@ def samples_of(
         return samples.all(context.channels), context.sample_rate
 
 
-def _sound_blocks(sound: Any, start: int, stop: int | None) -> Iterator[Array]:
+def sound_blocks(sound: Any, start: int, stop: int | None) -> Iterator[Array]:
+    """Samples ``[start, stop)``, cut at the end, of an opened ``SoundFile``."""
     n_samples = int(sound.frames)
     at, end = min(start, n_samples), min(n_samples if stop is None else stop, n_samples)
-    if at:
+    if at and _seeks_exactly(sound):
         sound.seek(at)
+    elif at:
+        for _ in sound_blocks(sound, 0, at):
+            pass
     while at < end:
         block = sound.read(min(_BLOCK_SAMPLES, end - at), dtype="float32", always_2d=True)
         if not len(block):
             raise refused(f"its data ends after {at:,} of {n_samples:,} samples")
         yield block
         at += len(block)
+
+
+def _seeks_exactly(sound: Any) -> bool:
+    """libsndfile 1.2 goes to another sample than it is told to in some files of Vorbis."""
+    return bool(sound.subtype != "VORBIS")
 
 
 def audio_stream(medium: InputContainer) -> AudioStream:

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from av.video.frame import VideoFrame
     from av.video.stream import VideoStream
 
-__all__ = ["MAX_DECODED_NBYTES", "Frames", "VideoCodec", "frames_of", "video_stream"]
+__all__ = ["MAX_DECODED_NBYTES", "Frames", "VideoCodec", "frames_of", "rate_of", "video_stream"]
 
 Array = NDArray[Any]
 Shape = tuple[int, ...]
@@ -100,11 +100,12 @@ class Frames:
 
     Args:
         expected: How many there will be, if that is known.
+        size: Height and width; those of the first by default.
     """
 
-    def __init__(self, expected: int = 0) -> None:
+    def __init__(self, expected: int = 0, *, size: tuple[int, int] = (0, 0)) -> None:
         self._expected = expected
-        self._array: Array = np.empty((0, 0, 0, 3), np.uint8)
+        self._array: Array = np.empty((0, *size, 3), np.uint8)
         self._n = 0
 
     def add(self, frame: VideoFrame) -> None:
@@ -121,7 +122,9 @@ class Frames:
         self._n += 1
 
     def _grow(self, frame: VideoFrame) -> None:
-        size = self._array.shape[1:] if self._n else (frame.height, frame.width, 3)
+        size = self._array.shape[1:]
+        if not size[0]:
+            size = (frame.height, frame.width, 3)
         most = MAX_DECODED_NBYTES // math.prod(size)
         if self._n >= most:
             raise InvalidInputError(
@@ -171,6 +174,12 @@ def frames_of(medium: InputContainer, stream: VideoStream) -> Iterator[VideoFram
         yield frame
 
 
+def rate_of(stream: VideoStream) -> Fraction:
+    """Frames a second, on average; 0 where it is not known."""
+    rate = stream.average_rate or stream.guessed_rate or 0
+    return max(Fraction(0), Fraction(rate).limit_denominator(_MAX_U32 >> 12))
+
+
 def _probe(file: MediaFile, container: Container) -> Shape:
     """The shape numbers of a file: every packet is looked at, the first frame decoded."""
     with opened(file, container) as medium:
@@ -184,8 +193,7 @@ def _probe(file: MediaFile, container: Container) -> Shape:
                 tally.add(packet.pts if packet.pts is not None else packet.dts, packet.duration)
         if first is None:
             raise refused(f"none of its {tally.n} frames decodes")
-        rate = stream.average_rate or stream.guessed_rate or Fraction(0)
-        rate = Fraction(rate).limit_denominator(_MAX_U32 >> 12)
+        rate = rate_of(stream)
         duration = tally.duration_s(stream.time_base, rate)
         return (
             tally.n,

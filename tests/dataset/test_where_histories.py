@@ -1,0 +1,125 @@
+"""``where`` finds what brute force over the values finds, whatever happened to the dataset."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+import aiolake
+from aiolake import Dataset, View
+from aiolake.chunks import filter as filtering_module
+from aiolake.chunks import measure, pack, write
+from aiolake.dataset import where as where_module
+from tests.dataset.filtering import SCHEMA, VALUES, Row, conditions, given_value, stored
+from tests.dataset.helpers import Backend
+from tests.scale import pick
+
+
+@pytest.fixture(autouse=True)
+def tiny(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Zones, pages and steps of a few rows, so that short histories meet their edges."""
+    monkeypatch.setattr(measure, "ZONE_ROWS", 4)
+    monkeypatch.setattr(measure, "_WIDE", 2.0)
+    monkeypatch.setattr(pack, "_PLAIN_PAGE_BYTES", 12)
+    monkeypatch.setattr(where_module, "STEP_ROWS", 7)
+    monkeypatch.setattr(filtering_module, "_STEP_ENTRIES", 3)
+
+
+COLUMNS = st.lists(st.sampled_from(sorted(SCHEMA)), min_size=1, max_size=3, unique=True)
+
+
+def rows_of(names: list[str]) -> st.SearchStrategy[Row]:
+    return st.fixed_dictionaries({name: st.none() | VALUES[name] for name in names})
+
+
+def values_of(row: Row) -> Row:
+    return {name: given_value(name, value) for name, value in row.items()}
+
+
+async def change(ds: Dataset, rows: list[Row], data: st.DataObject) -> list[Row]:
+    """One random commit; the rows after it."""
+    kind = data.draw(st.sampled_from(["append", "update", "delete", "default", "optimize"]))
+    if kind == "optimize":
+        await aiolake.optimize(ds)
+        return rows
+    async with ds.transaction() as tx:
+        if kind == "append":
+            more = data.draw(st.lists(rows_of([*ds.schema]), min_size=1, max_size=24))
+            await tx.append([values_of(row) for row in more])
+            return rows + more
+        if kind == "default":
+            name = data.draw(st.sampled_from([*ds.schema]))
+            default = data.draw(st.none() | VALUES[name])
+            tx.add_column("new", SCHEMA[name], default=given_value(name, default))
+            tx.drop_column(name)
+            tx.rename_column("new", name)
+            return [{**row, name: default} for row in rows]
+        chosen = (
+            sorted(data.draw(st.sets(st.integers(0, len(rows) - 1), max_size=9))) if rows else []
+        )
+        if kind == "delete":
+            await tx.delete(chosen)
+            return [row for i, row in enumerate(rows) if i not in chosen]
+        names = data.draw(st.sets(st.sampled_from([*ds.schema]), min_size=1))
+        for i in chosen:
+            values = data.draw(rows_of(sorted(names)))
+            await tx.update(i, values_of(values))
+            rows = [*rows[:i], {**rows[i], **values}, *rows[i + 1 :]]
+        return rows
+
+
+async def check(view: Dataset | View, rows: list[Row], data: st.DataObject) -> None:
+    whole = view[:]
+    names = data.draw(st.lists(st.sampled_from([*whole.schema]), min_size=1, unique=True))
+    drawn = {name: data.draw(conditions(name)) for name in names}
+    found = await view.where({name: condition for name, (condition, _) in drawn.items()})
+    expected = [
+        i
+        for i, row in enumerate(rows)
+        if all(oracle(stored(name, row[name])) for name, (_, oracle) in drawn.items())
+    ]
+    assert (
+        found._rows.ids().tolist() == whole._rows.take(np.asarray(expected, np.int64)).tolist()
+    ), (
+        {name: condition for name, (condition, _) in drawn.items()},
+        [{name: row[name] for name in names} for row in rows],
+    )
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("inline", [True, False])
+@settings(max_examples=pick(20, 1500), suppress_health_check=list(HealthCheck))
+@given(data=st.data())
+async def test_where_finds_what_brute_force_finds(inline: bool, data: st.DataObject) -> None:
+    before, write._INLINE_NBYTES = write._INLINE_NBYTES, 1 << 16 if inline else 0
+    try:
+        await random_history(data)
+    finally:
+        write._INLINE_NBYTES = before
+
+
+async def random_history(data: st.DataObject) -> None:
+    schema = {name: SCHEMA[name] for name in data.draw(COLUMNS)}
+    backend = Backend(near=data.draw(st.booleans()))
+    async with (
+        backend.session() as session,
+        aiolake.create_dataset(backend.url, schema, session=session) as ds,
+    ):
+        rows: list[Row] = []
+        for _ in range(data.draw(st.integers(1, 5))):
+            rows = await change(ds, rows, data)
+            for _ in range(3):
+                await check(ds, rows, data)
+        await check_views(ds, rows, data)
+
+
+async def check_views(ds: Dataset, rows: list[Row], data: st.DataObject) -> None:
+    await check(ds[::-1], rows[::-1], data)
+    at = data.draw(st.lists(st.integers(0, len(rows) - 1), max_size=8)) if rows else []
+    some: Any = ds[at]
+    await check(some, [rows[i] for i in at], data)
+    await check(ds[2:9], rows[2:9], data)
