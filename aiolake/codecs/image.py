@@ -1,36 +1,30 @@
-"""Pictures: encoded bytes are checked and kept, arrays are encoded; pixels come out.
-
-Plain JPEG goes through simplejpeg, which releases the GIL; everything else through Pillow. What
-comes out, always ``(h, w, channels)`` and writable:
-
-* gray (and bilevel) 1 channel, gray with alpha 2, RGB 3, RGBA 4, all uint8;
-* a palette becomes RGB, or RGBA where it has transparency;
-* CMYK, YCCK, Lab and HSV are converted to RGB by Pillow, without colour profiles;
-* 16-bit gray is uint16; 16-bit colour comes out with 8 bits;
-* the first frame of an animation; EXIF orientation is not applied.
-"""
+"""Pictures: encoded bytes are checked and kept, arrays are encoded; pixels come out."""
 
 from __future__ import annotations
 
 import os
 import sys
 from dataclasses import dataclass
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
 from aiolake.codecs import pillow
 from aiolake.codecs.base import Buffer, Encoded, describe
-from aiolake.codecs.jpeg import JPEG_MAGIC, JpegHeader, read_header
+from aiolake.codecs.orientation import of_exif, turned
+from aiolake.codecs.picture import (
+    AS_STORED,
+    CHANNELS,
+    Pixels,
+    Reading,
+    Shape,
+    read_pixels,
+    read_shape,
+)
 from aiolake.codecs.pillow import MAX_PIXELS, check_pixels
 from aiolake.errors import FormatError, InvalidInputError
-from aiolake.types import Orientation, PictureMode
 
 __all__ = ["MAX_PIXELS", "ImageCodec"]
-
-Pixels: TypeAlias = NDArray[Any]
-Shape: TypeAlias = tuple[int, ...]
 
 MAX_JPEG_SIDE = 65_500
 
@@ -42,12 +36,12 @@ class ImageCodec:
     Attributes:
         format: What arrays are encoded as.
         quality: Of JPEG, 1 to 100; colour is subsampled 4:2:0 as other writers do.
+        reading: How pictures are turned and converted when they are read.
     """
 
     format: Literal["jpeg", "png"] = "jpeg"
     quality: int = 95
-    orientation: Orientation = "stored"
-    mode: PictureMode | None = None
+    reading: Reading = AS_STORED
 
     @property
     def ndim(self) -> int:
@@ -60,20 +54,22 @@ class ImageCodec:
         Args:
             value: An encoded picture as bytes, kept as it is once its header has been read; a
                 ``PIL.Image``; or pixels ``(h, w)`` or ``(h, w, 1 | 3)`` of uint8. For PNG also 2
-                or 4 channels, and uint16 with one.
+                or 4 channels, and uint16.
         """
         if isinstance(value, bytes | bytearray | memoryview):
-            return _check_encoded(bytes(value))
-        pixels = _pixels_of(value)
+            return self._check_encoded(bytes(value))
+        pixels = self._pixels_of(value)
+        channels = pixels.shape[2] if self.reading.mode is None else CHANNELS[self.reading.mode]
+        shape = (*pixels.shape[:2], channels)
         if self.format == "png":
-            return Encoded(pillow.write_png(_check_png(pixels)), pixels.shape)
-        return Encoded(_write_jpeg(_check_jpeg(pixels), self.quality), pixels.shape)
+            return Encoded(pillow.write_png(pixels), shape)
+        return Encoded(_write_jpeg(_check_jpeg(pixels), self.quality), shape)
 
     def decode(self, payload: Buffer, shape: Shape = ()) -> Pixels:
-        """Pixels, see the module; of ``shape`` where that is given."""
+        """Pixels, see ``picture``; of ``shape`` where that is given."""
         data = bytes(payload)
         try:
-            return _decode(data, shape)
+            return read_pixels(data, self.reading, shape)
         except ValueError as error:
             raise FormatError(f"a stored picture does not decode: {error}") from error
 
@@ -81,72 +77,21 @@ class ImageCodec:
         """The encoded picture as it was given."""
         return bytes(payload)
 
+    def _check_encoded(self, data: bytes) -> Encoded:
+        try:
+            return Encoded(data, read_shape(data, self.reading))
+        except ValueError as error:
+            start = data[:8].hex(" ") or "nothing"
+            raise InvalidInputError(
+                f"{len(data)} bytes are no picture: {error} (they begin with {start})"
+            ) from error
 
-def _check_encoded(data: bytes) -> Encoded:
-    try:
-        shape = _read_shape(data)
-    except ValueError as error:
-        start = data[:8].hex(" ") or "nothing"
-        raise InvalidInputError(
-            f"{len(data)} bytes are no picture: {error} (they begin with {start})"
-        ) from error
-    return Encoded(data, shape)
-
-
-def _read_shape(data: bytes) -> Shape:
-    header = _plain_jpeg(data)
-    if header is not None:
-        return _check_size((header.height, header.width, header.components))
-    return _shape_of(pillow.open_header(data))
-
-
-def _plain_jpeg(data: bytes) -> JpegHeader | None:
-    """The header of a JPEG that simplejpeg decodes; ``None`` of any other picture."""
-    if not data.startswith(JPEG_MAGIC):
-        return None
-    header = read_header(data)
-    return header if header.plain and header.components in (1, 3) else None
-
-
-def _shape_of(image: Any) -> Shape:
-    return _check_size((image.height, image.width, pillow.layout_of(image).channels))
-
-
-def _check_size(shape: Shape) -> Shape:
-    check_pixels(*shape[:2])
-    return shape
-
-
-def _decode(data: bytes, expected: Shape) -> Pixels:
-    header = _plain_jpeg(data)
-    if header is not None:
-        shape = _check_size((header.height, header.width, header.components))
-        pixels = _decode_jpeg(data, header)
-        if pixels is not None:
-            return _check_shapes(pixels, shape, expected)
-    image = pillow.open_header(data)
-    shape = _shape_of(image)
-    return _check_shapes(pillow.decode_pixels(image), shape, expected)
-
-
-def _decode_jpeg(data: bytes, header: JpegHeader) -> Pixels | None:
-    """Pixels, or ``None`` where Pillow should try: it bears some stray bytes in the data."""
-    import simplejpeg
-
-    try:
-        pixels: Pixels = simplejpeg.decode_jpeg(data, "GRAY" if header.components == 1 else "RGB")
-    except ValueError:
-        return None
-    return pixels
-
-
-def _check_shapes(pixels: Pixels, shape: Shape, expected: Shape) -> Pixels:
-    if pixels.shape != shape or (expected and shape != expected):
-        raise ValueError(
-            f"its header says {shape}, its pixels are {pixels.shape}, and the manifest says "
-            f"{expected or 'nothing'}"
-        )
-    return pixels
+    def _pixels_of(self, value: object) -> Pixels:
+        """Pixels as ``(h, w, channels)``, of uint8 or uint16."""
+        module = sys.modules.get("PIL.Image")
+        if module is not None and isinstance(value, module.Image):
+            return _pixels_of_pillow(value, apply_exif=self.reading.exif)
+        return _pixels_of_array(value)
 
 
 def _write_jpeg(pixels: Pixels, quality: int) -> bytes:
@@ -162,11 +107,7 @@ def _write_jpeg(pixels: Pixels, quality: int) -> bytes:
     return data
 
 
-def _pixels_of(value: object) -> Pixels:
-    """Pixels as ``(h, w, channels)``, of whatever dtype."""
-    module = sys.modules.get("PIL.Image")
-    if module is not None and isinstance(value, module.Image):
-        return _pixels_of_pillow(value)
+def _pixels_of_array(value: object) -> Pixels:
     if not hasattr(value, "__array__"):
         is_path = isinstance(value, str | os.PathLike)
         hint = "; read the file: pathlib.Path(path).read_bytes()" if is_path else ""
@@ -181,10 +122,14 @@ def _pixels_of(value: object) -> Pixels:
     return _check_pixels(array)
 
 
-def _pixels_of_pillow(image: Any) -> Pixels:
+def _pixels_of_pillow(image: Any, *, apply_exif: bool) -> Pixels:
     try:
-        _check_size((image.height, image.width))
-        return pillow.decode_pixels(image)
+        check_pixels(image.height, image.width)
+        orientation = of_exif(image.getexif().tobytes()) if apply_exif else 1
+        pixels = pillow.decode_pixels(image)
+        if pixels.dtype not in (np.uint8, np.uint16):
+            raise ValueError(f"its pixels are of Pillow's mode {image.mode!r}; use a Tensor column")
+        return pixels if orientation == 1 else turned(pixels, orientation)
     except ValueError as error:
         raise InvalidInputError(f"the PIL.Image cannot be stored: {error}") from error
 
@@ -203,7 +148,7 @@ def _check_pixels(array: Pixels) -> Pixels:
             f"expected pixels (h, w), (h, w, 1) or (h, w, 3), got {describe(array)}{hint}"
         )
     try:
-        _check_size(pixels.shape)
+        check_pixels(*pixels.shape[:2])
     except ValueError as error:
         raise InvalidInputError(f"the picture cannot be stored: {error}") from error
     return pixels
@@ -219,14 +164,5 @@ def _check_jpeg(pixels: Pixels) -> Pixels:
         raise InvalidInputError(
             f"JPEG holds at most {MAX_JPEG_SIDE:,} pixels a side, got {describe(pixels)}; declare "
             "the column as Image('png')"
-        )
-    return pixels
-
-
-def _check_png(pixels: Pixels) -> Pixels:
-    if pixels.dtype != np.uint8 and pixels.shape[2] != 1:
-        raise InvalidInputError(
-            f"PNG pixels of 16 bits have 1 channel here, got {describe(pixels)}; use uint8, or a "
-            "Tensor column"
         )
     return pixels

@@ -5,9 +5,10 @@ Source: ITU-T T.81, annex B.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
-__all__ = ["JPEG_MAGIC", "JpegHeader", "read_header"]
+__all__ = ["JPEG_MAGIC", "JpegHeader", "read_header", "segments"]
 
 JPEG_MAGIC = b"\xff\xd8\xff"
 END_OF_IMAGE = b"\xff\xd9"
@@ -52,6 +53,17 @@ def read_header(data: bytes) -> JpegHeader:
     if data.rfind(END_OF_IMAGE, stop) < 0:
         raise ValueError("the JPEG is cut off: its end marker is missing")
     return header
+
+
+def segments(data: bytes) -> Iterator[tuple[int, int, int]]:
+    """Marker, start and stop of each segment before the picture's data, up to a damaged one."""
+    stop, marker = 2, 0
+    while marker != _SCAN:
+        try:
+            marker, start, stop = _segment(data, stop)
+        except ValueError:
+            return
+        yield marker, start, stop
 
 
 def _segment(data: bytes, position: int) -> tuple[int, int, int]:

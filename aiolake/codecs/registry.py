@@ -12,6 +12,7 @@ from aiolake.codecs.geometry import BoxCodec, KeypointsCodec
 from aiolake.codecs.image import ImageCodec
 from aiolake.codecs.label import label_codec
 from aiolake.codecs.mask import MaskCodec
+from aiolake.codecs.picture import Reading
 from aiolake.codecs.sequence import sequence_codec
 from aiolake.codecs.tensor import TensorCodec
 from aiolake.codecs.text import BytesCodec, JsonCodec, TextCodec
@@ -47,7 +48,8 @@ def codec_of(type: ColumnType) -> FixedCodec | EntryCodec:
         case ClassLabel(names=names):
             return label_codec(names)
         case Image():
-            return ImageCodec(type.format, type.quality, type.orientation, type.mode)
+            reading = Reading(type.orientation == "exif", type.mode)
+            return ImageCodec(type.format, type.quality, reading)
         case Text():
             return _text_codec(type)
         case Json(compression=compression):

@@ -14,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 from PIL import Image as Pillow
+from PIL import ImageOps
 from PIL.JpegImagePlugin import JpegImageFile
 
 from aiolake.codecs.image import MAX_PIXELS
@@ -118,10 +119,45 @@ def test_the_first_frame_of_an_animation_is_the_picture() -> None:
     assert read(JPEG, data)[0, 0].tolist() == [255, 0, 0]
 
 
-def test_exif_orientation_is_not_applied() -> None:
+@pytest.mark.parametrize("orientation", range(10))
+def test_exif_orientation_is_applied_where_the_column_says_so(orientation: int) -> None:
     exif = Pillow.Exif()
-    exif[0x0112] = 6
-    assert read(JPEG, saved(picture("RGB"), "JPEG", exif=exif)).shape == (7, 13, 3)
+    exif[0x0112] = orientation
+    upright = entry(Image("png", orientation="exif"))
+    for format in ("JPEG", "PNG", "WEBP"):
+        data = saved(picture("RGB"), format, exif=exif, lossless=True)
+        assert read(PNG, data).shape == (7, 13, 3)
+        image = Pillow.open(io.BytesIO(data))
+        expected = np.asarray(ImageOps.exif_transpose(image))
+        assert upright.encode(data).shape == expected.shape
+        assert np.abs(read(upright, data).astype(int) - expected).max() <= 2
+        # A PIL image loses its EXIF data here, so that it is turned when it is encoded.
+        assert np.array_equal(read(upright, image), expected)
+        assert np.array_equal(read(PNG, image), np.asarray(image))
+
+
+@pytest.mark.parametrize(("mode", "channels"), [("L", 1), ("RGB", 3), ("RGBA", 4)])
+def test_every_picture_of_a_column_with_a_mode_has_one_form(mode: Any, channels: int) -> None:
+    for format in ("jpeg", "png"):
+        codec = entry(Image(format, mode=mode))
+        for value in (
+            ramp((5, 6)), ramp((5, 6, 3)), saved(picture("P", (6, 5)), "GIF"),
+            saved(picture("CMYK", (6, 5)), "JPEG"), saved(picture("RGBA", (6, 5)), "PNG"),
+        ):  # fmt: skip
+            pixels = read(codec, value)
+            assert pixels.shape == (5, 6, channels)
+            assert pixels.dtype == np.uint8
+    deep = np.full((5, 6), 0x1234, np.uint16)
+    for given_ in (deep, PNG.encode(deep).payload):
+        assert (read(entry(Image("png", mode=mode)), given_)[..., :3] == 0x12).all()
+
+
+def test_an_icon_that_claims_to_be_large_is_refused_unopened() -> None:
+    data = bytearray(saved(picture("RGB", (16, 16)), "ICO", sizes=[(16, 16)]))
+    at = data.index(b"IHDR") + 4
+    data[at : at + 8] = struct.pack(">II", 30_000, 5000)
+    with pytest.raises(InvalidInputError, match="the icon claims 5000 x 30000 pixels"):
+        JPEG.encode(bytes(data))
 
 
 ARRAYS = [(7, 13), (7, 13, 1), (7, 13, 3), (1, 1), (1, 300, 3)]
@@ -161,15 +197,17 @@ def test_png_holds_alpha_and_jpeg_does_not(channels: int) -> None:
         JPEG.encode(array)
 
 
-def test_png_holds_sixteen_bit_gray_only() -> None:
-    array = ramp((5, 6), np.uint16) * 300
+@pytest.mark.parametrize("channels", [1, 2, 3, 4])
+@pytest.mark.parametrize("size", [(1, 1), (5, 6), (1, 9), (9, 1)])
+def test_png_holds_sixteen_bits_a_channel(channels: int, size: tuple[int, int]) -> None:
+    rng = np.random.default_rng(channels)
+    array = rng.integers(0, 1 << 16, (*size, channels), np.uint16)
     pixels = read(PNG, array)
     assert pixels.dtype == np.uint16
-    assert np.array_equal(pixels[:, :, 0], array)
+    assert np.array_equal(pixels, array)
+    assert Pillow.open(io.BytesIO(PNG.encode(array).payload)).size == size[::-1]
     with pytest.raises(InvalidInputError, match="uint8 with 1 or 3"):
         JPEG.encode(array)
-    with pytest.raises(InvalidInputError, match="16 bits have 1 channel"):
-        PNG.encode(ramp((5, 6, 3), np.uint16))
 
 
 def test_quality_is_heeded() -> None:
@@ -201,12 +239,15 @@ def test_pillow_images_with_alpha_go_to_png_only() -> None:
 
 
 @pytest.mark.parametrize("mode", ["I", "F"])
-def test_pictures_of_32_bits_are_refused(mode: str) -> None:
+def test_pictures_of_32_bits_are_kept_but_not_encoded(mode: str) -> None:
     image = picture("L").convert(mode)
     with pytest.raises(InvalidInputError, match="Tensor"):
         PNG.encode(image)
-    with pytest.raises(InvalidInputError, match="Tensor"):
-        PNG.encode(saved(image, "TIFF"))
+    data = saved(image, "TIFF")
+    assert np.array_equal(read(PNG, data)[:, :, 0], np.asarray(image))
+    assert read(PNG, data).dtype == (np.int32 if mode == "I" else np.float32)
+    with pytest.raises(InvalidInputError, match="are not converted to RGB"):
+        entry(Image(mode="RGB")).encode(data)
 
 
 def test_a_pillow_image_whose_file_is_cut_off_is_refused() -> None:

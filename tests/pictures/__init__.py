@@ -1,0 +1,1 @@
+"""Two hundred files of each picture format, whole and broken, against Pillow."""
