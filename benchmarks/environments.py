@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import json
 import os
+import signal
 import subprocess
 import sys
+import time
 import venv
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from benchmarks.meters import pss_bytes
 from benchmarks.peers import PEERS, PeerSpec
 
 __all__ = ["Environments", "ModuleFailedError"]
@@ -17,6 +22,13 @@ __all__ = ["Environments", "ModuleFailedError"]
 _ROOT = Path(__file__).resolve().parent.parent
 _MARK = "benchmark-requirements.txt"
 _TREE = "."
+_LOOK_EVERY_S = 0.1
+_IMPORT_TIMEOUT_S = 300.0
+_VARIABLES = {
+    "PYTHONUNBUFFERED": "1",
+    "HF_HUB_OFFLINE": "1",  # MosaicML imports transformers, which need not ask for updates
+    "TOKENIZERS_PARALLELISM": "false",
+}
 
 
 class ModuleFailedError(Exception):
@@ -29,60 +41,104 @@ class Environments:
 
     Attributes:
         cache: One directory per environment.
-        scratch: An empty directory: home of the processes, and where they find this package,
-            but not the tree's ``aiolake``.
+        scratch: Home of the processes, and where they find this package, but not the tree's
+            ``aiolake``.
     """
 
     cache: Path
     scratch: Path
 
-    def prepare(self, peers: Iterable[str]) -> None:
-        """Install what is missing, and the tree's own wheel anew."""
-        (self.scratch / "home").mkdir()
-        (self.scratch / "benchmarks").symlink_to(_ROOT / "benchmarks")
-        for spec in {PEERS[peer].environment: PEERS[peer] for peer in peers}.values():
-            self._install(spec)
+    def prepare(self, peers: Iterable[str]) -> dict[str, str]:
+        """Install what is missing and the tree's own wheel anew; import each peer once.
 
-    def run(
-        self, environment: str, module: str, arguments: Sequence[str], timeout_s: float
-    ) -> None:
+        The first import compiles modules, and some peers ask then whether there is a newer one.
+
+        Returns:
+            Peers that cannot be had, and why.
+        """
+        (self.scratch / "home").mkdir(parents=True, exist_ok=True)
+        link = self.scratch / "benchmarks"
+        link.unlink(missing_ok=True)
+        link.symlink_to(_ROOT / "benchmarks")
+        return dict(filter(None, map(self._prepared, peers)))
+
+    def run(self, environment: str, module: str, arguments: Sequence[str], timeout_s: float) -> int:
         """Run a module of this package.
 
+        Returns:
+            Most memory it was seen to hold, its children included: PSS, in bytes.
+
         Raises:
-            ModuleFailedError: It failed, or took too long.
+            ModuleFailedError: It failed, or took too long and was ended with its children.
         """
         command = [str(self.cache / environment / "bin/python"), "-m", module, *arguments]
-        try:
-            done = subprocess.run(
-                command,
-                cwd=self.scratch,
-                env=self._variables(),
-                stdin=subprocess.DEVNULL,
-                capture_output=True,
-                text=True,
-                timeout=timeout_s,
-            )
-        except subprocess.TimeoutExpired as error:
-            raise ModuleFailedError(f"{module} {arguments} took over {timeout_s} s") from error
-        if done.returncode:
-            raise ModuleFailedError(f"{module} {arguments} failed:\n{done.stderr[-2000:]}")
+        said = self.scratch / "said.txt"
+        with open(said, "wb") as file, _process(command, self.scratch, file.fileno()) as process:
+            peak = _watched(process, time.monotonic() + timeout_s)
+        if process.returncode:
+            words = said.read_text(errors="replace")[-2000:].strip()
+            reason = words or f"it ended with {process.returncode}"
+            raise ModuleFailedError(reason)
+        return peak
 
-    def _variables(self) -> dict[str, str]:
-        kept = {k: v for k, v in os.environ.items() if not k.startswith("PYTHON")}
-        return {**kept, "HOME": str(self.scratch / "home")}
+    def _prepared(self, peer: str) -> tuple[str, str] | None:
+        spec = PEERS[peer]
+        job = json.dumps({"workload": "import", "peer": peer, "kind": "pictures"})
+        try:
+            self._install(spec)
+            self.run(spec.environment, "benchmarks.worker", [job], _IMPORT_TIMEOUT_S)
+        except (subprocess.CalledProcessError, ModuleFailedError) as error:
+            return peer, f"cannot be installed or imported: {error}"
+        return None
 
     def _install(self, spec: PeerSpec) -> None:
         directory = self.cache / spec.environment
         if not (directory / "bin/python").exists():
             venv.create(directory, with_pip=True)
-        wanted = "\n".join(spec.requirements)
+        wanted = "\n".join(map(" ".join, spec.requirements))
         mark = directory / _MARK
-        if spec.requirements and (not mark.exists() or mark.read_text() != wanted):
-            _pip(directory, spec.requirements)
-        if _TREE in spec.requirements:
+        if not mark.exists() or mark.read_text() != wanted:
+            for group in spec.requirements:
+                _pip(directory, group)
+        elif any(_TREE in group for group in spec.requirements):
             # Same version, new code: without this the last run's code would be measured.
             _pip(directory, ("--no-deps", "--force-reinstall", _TREE))
         mark.write_text(wanted)
+
+
+@contextmanager
+def _process(
+    command: Sequence[str], directory: Path, said: int
+) -> Iterator[subprocess.Popen[bytes]]:
+    """A process in a group of its own, which is ended if it is still there at the end."""
+    kept = {k: v for k, v in os.environ.items() if not k.startswith("PYTHON")}
+    process = subprocess.Popen(
+        command,
+        cwd=directory,
+        env={**kept, **_VARIABLES, "HOME": str(directory / "home")},
+        stdin=subprocess.DEVNULL,
+        stdout=said,
+        stderr=said,
+        start_new_session=True,
+    )
+    try:
+        yield process
+    finally:
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+
+
+def _watched(process: subprocess.Popen[bytes], until: float) -> int:
+    peak = 0
+    while True:
+        try:
+            process.wait(_LOOK_EVERY_S)
+            return peak
+        except subprocess.TimeoutExpired:
+            peak = max(peak, pss_bytes(process.pid))
+        if time.monotonic() > until:
+            raise ModuleFailedError("it took too long and was ended")
 
 
 def _pip(directory: Path, arguments: Sequence[str]) -> None:

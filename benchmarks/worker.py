@@ -9,14 +9,16 @@ import asyncio
 import json
 import sys
 import time
+from dataclasses import asdict
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+from benchmarks.meters import Meter
 from benchmarks.peers import PEERS, make_peer
 from benchmarks.peers.base import Peer
 from benchmarks.source import Source
-from benchmarks.workloads import WORKLOADS, Measured, Task
+from benchmarks.workloads import WORKLOADS, Task
 
 __all__ = ["measure"]
 
@@ -25,44 +27,38 @@ def measure(job: dict[str, Any]) -> dict[str, Any]:
     """Make the measurement a job describes.
 
     Args:
-        job: ``peer``, ``workload``, ``source``, ``directory``, ``round``.
+        job: ``peer``, ``workload``, ``source``, ``directory``, ``round``, ``budget_s``.
 
     Returns:
-        Samples, seconds, CPU seconds, import seconds, peak memory in bytes, the peer's version.
+        What the meter counted, import seconds, the peer's version.
     """
-    task = Task(Source.load(Path(job["source"])), Path(job["directory"]), job["round"])
+    source = Source.load(Path(job["source"]))
+    task = Task(source, Path(job["directory"]), job["round"], job["budget_s"])
     started = time.perf_counter()
-    peer = make_peer(job["peer"])
+    peer = make_peer(job["peer"], source.kind)
     import_seconds = time.perf_counter() - started
-    measured = asyncio.run(_run(job["workload"], peer, task))
-    return {
-        "n_samples": measured.n_samples,
-        "seconds": measured.seconds,
-        "cpu_seconds": measured.cpu_seconds,
-        "import_seconds": import_seconds,
-        "peak_rss_bytes": measured.peak_rss_bytes,
-        "version": _version(job["peer"]),
-    }
+    meter = asyncio.run(_run(job["workload"], peer, task))
+    counted = {name: value for name, value in asdict(meter).items() if not name.startswith("_")}
+    return {**counted, "import_seconds": import_seconds, "version": _version(job["peer"])}
 
 
-async def _run(workload: str, peer: Peer, task: Task) -> Measured:
+async def _run(workload: str, peer: Peer, task: Task) -> Meter:
     return await WORKLOADS[workload](peer, task)
 
 
 def _version(peer: str) -> str:
-    """The version of the first package the peer needs."""
-    for requirement in PEERS[peer].requirements:
-        name = "aiolake" if requirement == "." else requirement.partition("==")[0]
-        try:
-            return version(name)
-        except PackageNotFoundError:
-            return ""
-    return ""
+    try:
+        return version(PEERS[peer].package) if PEERS[peer].package else ""
+    except PackageNotFoundError:
+        return ""
 
 
 def main() -> None:
     """Read the job from the command line; the answer goes to the file it names."""
     job = json.loads(sys.argv[1])
+    if job["workload"] == "import":
+        make_peer(job["peer"], job["kind"])
+        return
     Path(job["answer"]).write_text(json.dumps(measure(job)))
 
 

@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
+import asyncio
 import random
-import time
-from collections.abc import Awaitable, Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
-from benchmarks.peers.base import Peer
+from benchmarks.coverage import shuffled as judge
+from benchmarks.meters import Meter
+from benchmarks.peers.base import BATCH, Peer
 from benchmarks.source import Source, WrongBytesError
 
-__all__ = ["WORKLOADS", "Measured", "Task", "Workload"]
+__all__ = ["N_READERS", "WORKLOADS", "Measured", "Task", "Workload"]
 
-_BATCH = 64
+Measured = Meter
+
+N_READERS = 64
+_N_READS_EACH = 10
+_N_IN_FLIGHT = 64
+_N_IN_FLIGHT_AT_A_TIME = 640
 _N_SINGLES = 5_000
 _N_BATCHES = 150
 _N_REOPENS = 20
@@ -29,135 +38,222 @@ class Task:
     Attributes:
         source: What was given to every peer.
         directory: The peer's dataset.
-        round: Chooses the random rows: every peer is asked for the same ones in a round.
+        round: Chooses the random rows: every peer is asked for the same ones in a round, a slow
+            one for fewer of them.
+        budget_s: Random reads end after this much time, or when enough were made.
     """
 
     source: Source
     directory: Path
     round: int
+    budget_s: float = 1.0
 
 
-@dataclass(slots=True)
-class Measured:
-    """What a measurement gave; each ``with`` block adds what happens in it.
-
-    Attributes:
-        n_samples: Samples read or written.
-        seconds: Wall time.
-        cpu_seconds: Processor time of the process, all threads.
-        peak_rss_bytes: Most memory the process had held when the last block ended.
-    """
-
-    n_samples: int = 0
-    seconds: float = 0.0
-    cpu_seconds: float = 0.0
-    peak_rss_bytes: int = 0
-    _since: tuple[float, float] = field(default=(0.0, 0.0))
-
-    def __enter__(self) -> Measured:
-        self._since = time.process_time(), time.perf_counter()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        now = time.perf_counter()
-        self.seconds += now - self._since[1]
-        self.cpu_seconds += time.process_time() - self._since[0]
-        self.peak_rss_bytes = _peak_rss_bytes()
+Workload = Callable[[Peer, Task], Awaitable[Meter]]
 
 
-Workload = Callable[[Peer, Task], Awaitable[Measured]]
-
-
-async def ingest(peer: Peer, task: Task) -> Measured:
-    """Write every row and commit; read some back."""
+async def ingest(peer: Peer, task: Task) -> Meter:
+    """Write every row and commit."""
     source = task.source
-    with Measured(len(source)) as measured:
-        await peer.ingest(source.jpegs(), source.labels, task.directory)
-    await peer.open(task.directory)
-    for row in _rows(source, task.round, _WARM_UP_SINGLES):
-        source.check(row, await peer.read_one(row))
-    await peer.close()
-    return measured
+    with Meter(len(source), source.nbytes) as meter:
+        await peer.ingest(source, task.directory)
+    return meter
 
 
-async def first(peer: Peer, task: Task) -> Measured:
+async def first(peer: Peer, task: Task) -> Meter:
     """Open, and read one row: the first thing the process does."""
-    (row,) = _rows(task.source, task.round, 1)
-    with Measured(1) as measured:
+    (row,) = _rows(task, 0, 1)
+    with Meter() as meter:
         await peer.open(task.directory)
-        answer = await peer.read_one(row)
-    task.source.check(row, answer)
+        answer = await peer.read_alone(row)
+    _count(meter, task, [row], [answer])
     await peer.close()
-    return measured
+    return meter
 
 
-async def reopen(peer: Peer, task: Task) -> Measured:
+async def reopen(peer: Peer, task: Task) -> Meter:
     """The same again and again in one process, each time from a new handle, another row."""
     await first(peer, task)
-    measured = Measured()
-    for row in _rows(task.source, task.round, _N_REOPENS):
-        with measured:
+    meter = Meter()
+    for row in _rows(task, 0, _N_REOPENS):
+        with meter:
             await peer.open(task.directory)
-            answer = await peer.read_one(row)
-        measured.n_samples += _checked(task.source, [row], [answer])
+            answer = await peer.read_alone(row)
+        _count(meter, task, [row], [answer])
         await peer.close()
-    return measured
+        if meter.seconds > task.budget_s:
+            break
+    return meter
 
 
-async def single(peer: Peer, task: Task) -> Measured:
+async def single(peer: Peer, task: Task) -> Meter:
     """Random rows, each awaited before the next is asked for."""
+
+    async def read(rows: Sequence[int]) -> Sequence[Any]:
+        return [await peer.read_alone(row) for row in rows]
+
+    return await _random(peer, task, read, _N_SINGLES, BATCH, _WARM_UP_SINGLES)
+
+
+async def batch(peer: Peer, task: Task) -> Meter:
+    """Random batches of 64."""
+    n, warm_up = _N_BATCHES * BATCH, _WARM_UP_BATCHES * BATCH
+    return await _random(peer, task, peer.read_many, n, BATCH, warm_up)
+
+
+async def inflight(peer: Peer, task: Task) -> Meter:
+    """Random rows, 64 single reads at any time: tasks, or threads where reads block."""
+    at_a_time = _N_IN_FLIGHT_AT_A_TIME
+    if peer.waits:
+        read = _in_tasks(peer)
+        return await _random(peer, task, read, _N_SINGLES, at_a_time, at_a_time)
+    with ThreadPoolExecutor(_N_IN_FLIGHT) as pool:
+        read = _in_threads(peer, pool)
+        return await _random(peer, task, read, _N_SINGLES, at_a_time, at_a_time)
+
+
+async def _random(
+    peer: Peer,
+    task: Task,
+    read: Callable[[Sequence[int]], Awaitable[Sequence[Any]]],
+    n: int,
+    at_a_time: int,
+    warm_up: int,
+) -> Meter:
+    """Read random rows until there are ``n`` or the budget is spent."""
     await peer.open(task.directory)
-    measured = Measured()
-    await _singles(peer, task, _WARM_UP_SINGLES, Measured())
-    await _singles(peer, task, _N_SINGLES, measured)
+    await _read(task, read, warm_up, at_a_time, Meter())
+    meter, requests = Meter(), peer.requests()
+    await _read(task, read, n, at_a_time, meter)
+    meter.requests = _difference(peer.requests(), requests)
     await peer.close()
-    return measured
+    return meter
 
 
-async def _singles(peer: Peer, task: Task, n: int, measured: Measured) -> None:
-    for rows in _batches(_rows(task.source, task.round + n, n)):
-        answers = []
-        with measured:
-            for row in rows:
-                answers.append(await peer.read_one(row))
-        measured.n_samples += _checked(task.source, rows, answers)
+async def _read(
+    task: Task,
+    read: Callable[[Sequence[int]], Awaitable[Sequence[Any]]],
+    n: int,
+    at_a_time: int,
+    meter: Meter,
+) -> None:
+    for rows in _cut(_rows(task, n, n), at_a_time):
+        with meter:
+            answers = await read(rows)
+        _count(meter, task, rows, answers)
+        if meter.seconds > task.budget_s:
+            return
 
 
-async def batch(peer: Peer, task: Task) -> Measured:
-    """Batches of 64 random rows, one batch after the other."""
-    await peer.open(task.directory)
-    measured = Measured()
-    await _in_batches(peer, task, _WARM_UP_BATCHES, Measured())
-    await _in_batches(peer, task, _N_BATCHES, measured)
-    await peer.close()
-    return measured
+def _in_tasks(peer: Peer) -> Callable[[Sequence[int]], Awaitable[list[Any]]]:
+    async def some(rows: Sequence[int]) -> list[Any]:
+        return [await peer.read_one(row) for row in rows]
+
+    async def read(rows: Sequence[int]) -> list[Any]:
+        width = min(_N_IN_FLIGHT, len(rows))
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(some(rows[at::width])) for at in range(width)]
+        parts = [task.result() for task in tasks]
+        return [parts[at % width][at // width] for at in range(len(rows))]
+
+    return read
 
 
-async def _in_batches(peer: Peer, task: Task, n: int, measured: Measured) -> None:
-    for rows in _batches(_rows(task.source, task.round + n, n * _BATCH)):
-        with measured:
-            answers = await peer.read_many(rows)
-        measured.n_samples += _checked(task.source, rows, answers)
+def _in_threads(
+    peer: Peer, pool: ThreadPoolExecutor
+) -> Callable[[Sequence[int]], Awaitable[list[Any]]]:
+    async def read(rows: Sequence[int]) -> list[Any]:
+        return list(pool.map(lambda row: _now(peer.read_one(row)), rows))
+
+    return read
 
 
-async def scan(peer: Peer, task: Task) -> Measured:
+def _now(coroutine: Coroutine[Any, Any, Any]) -> Any:
+    """The result of a coroutine that awaits nothing."""
+    try:
+        coroutine.send(None)
+    except StopIteration as end:
+        return end.value
+    raise RuntimeError("a peer that says its reads block has awaited something")
+
+
+async def scan(peer: Peer, task: Task) -> Meter:
     """Everything in order; the first pass is timed and counted, another one is checked.
 
     The first, because some peers keep what they have read once.
     """
     await peer.open(task.directory)
-    nbytes, row = 0, 0
-    with Measured() as measured:
-        async for answers in peer.scan():
-            nbytes += sum(map(len, answers))
-            measured.n_samples += len(answers)
+    meter = await _pass(peer, peer.scan)
+    row = 0
     async for answers in peer.scan():
-        row += _checked(task.source, range(row, row + len(answers)), answers)
-    wanted = len(task.source), len(task.source), sum(task.source.lengths)
-    if (row, measured.n_samples, nbytes) != wanted:
-        raise WrongBytesError(f"a scan gave {measured.n_samples} rows of {nbytes} bytes")
+        row += _count(meter, task, range(row, row + len(answers)), answers, times=0)
+    _require_all(meter, task, row)
     await peer.close()
-    return measured
+    return meter
+
+
+async def shuffle(peer: Peer, task: Task) -> Meter:
+    """Everything in a random order; the first pass is timed, another one is checked and judged."""
+    await peer.open(task.directory)
+    meter = await _pass(peer, lambda: peer.shuffled(task.round))
+    order: list[int] = []
+    async for answers in peer.shuffled(task.round + 1):
+        order += map(task.source.find, answers)
+    meter.nbytes = task.source.nbytes
+    meter.notes = asdict(judge(order, len(task.source)))
+    _require_all(meter, task, len(order))
+    await peer.close()
+    return meter
+
+
+async def _pass(peer: Peer, stream: Callable[[], AsyncIterator[Sequence[Any]]]) -> Meter:
+    requests = peer.requests()
+    with Meter() as meter:
+        async for answers in stream():
+            meter.n_samples += len(answers)
+    meter.requests = _difference(peer.requests(), requests)
+    return meter
+
+
+def _require_all(meter: Meter, task: Task, n_checked: int) -> None:
+    if (meter.n_samples, n_checked) != (len(task.source), len(task.source)):
+        raise WrongBytesError(
+            f"a pass gave {meter.n_samples} samples and another one {n_checked}, "
+            f"of {len(task.source)}"
+        )
+
+
+async def readers(peer: Peer, task: Task) -> Meter:
+    """64 readers at once in one process, each opening the dataset and reading 10 rows."""
+    await first(peer, task)
+    meter = Meter()
+    for number in range(3):
+        rows = list(_cut(_rows(task, number, N_READERS * _N_READS_EACH), _N_READS_EACH))
+        some = [peer.another() for _ in rows]
+        with meter:
+            answers = await _read_each(some, rows, task.directory)
+        for asked, answered in zip(rows, answers, strict=True):
+            _count(meter, task, asked, answered)
+        for reader in some:
+            await reader.close()
+        if meter.seconds > task.budget_s:
+            break
+    return meter
+
+
+async def _read_each(
+    some: Sequence[Peer], rows: Sequence[Sequence[int]], directory: Path
+) -> list[list[Any]]:
+    async def read(reader: Peer, rows: Sequence[int]) -> list[Any]:
+        await reader.open(directory)
+        return [await reader.read_one(row) for row in rows]
+
+    if some[0].waits:
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(read(*each)) for each in zip(some, rows, strict=True)]
+        return [task.result() for task in tasks]
+    with ThreadPoolExecutor(len(some)) as pool:
+        return list(pool.map(lambda reader, rows: _now(read(reader, rows)), some, rows))
 
 
 WORKLOADS: dict[str, Workload] = {
@@ -165,33 +261,33 @@ WORKLOADS: dict[str, Workload] = {
     "first": first,
     "reopen": reopen,
     "single": single,
+    "inflight": inflight,
     "batch": batch,
     "scan": scan,
+    "shuffle": shuffle,
+    "readers": readers,
 }
 
 
-def _rows(source: Source, seed: int, n: int) -> list[int]:
-    draw = random.Random(_SEED * 1000 + seed)
-    return [draw.randrange(len(source)) for _ in range(n)]
+def _rows(task: Task, seed: int, n: int) -> list[int]:
+    draw = random.Random(_SEED * 1000 + 10_000 * task.round + seed)
+    return [draw.randrange(len(task.source)) for _ in range(n)]
 
 
-def _batches(rows: Sequence[int]) -> Iterator[Sequence[int]]:
-    for start in range(0, len(rows), _BATCH):
-        yield rows[start : start + _BATCH]
+def _cut(rows: Sequence[int], n: int) -> Iterator[Sequence[int]]:
+    for start in range(0, len(rows), n):
+        yield rows[start : start + n]
 
 
-def _checked(
-    source: Source, rows: Sequence[int], answers: Sequence[bytes | bytearray | memoryview]
+def _count(
+    meter: Meter, task: Task, rows: Sequence[int], answers: Sequence[Any], *, times: int = 1
 ) -> int:
-    """Check answers; returns how many."""
+    """Check answers and add their bytes; returns how many there are."""
     for row, answer in zip(rows, answers, strict=True):
-        source.check(row, answer)
+        meter.nbytes += task.source.check(row, answer)
+    meter.n_samples += times * len(rows)
     return len(rows)
 
 
-def _peak_rss_bytes() -> int:
-    """Not ``ru_maxrss``: a child begins with that of the process it was forked from."""
-    for line in Path("/proc/self/status").read_text().splitlines():
-        if line.startswith("VmHWM:"):
-            return int(line.split()[1]) * 1024
-    raise OSError("/proc/self/status names no VmHWM; peak memory cannot be told on this kernel")
+def _difference(after: int | None, before: int | None) -> int | None:
+    return None if after is None or before is None else after - before

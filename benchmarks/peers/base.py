@@ -2,30 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable, Sequence
-from itertools import islice
+from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
-from typing import Protocol, TypeAlias, TypeVar
+from typing import Any, Protocol
 
-__all__ = ["ROWS_PER_WRITE", "Encoded", "Peer", "grouped"]
+from benchmarks.source import Source
 
-T = TypeVar("T")
+__all__ = ["BATCH", "ROWS_PER_WRITE", "Peer"]
 
-Encoded: TypeAlias = bytes | bytearray | memoryview
-"""One JPEG, byte for byte as it was given."""
+BATCH = 64
+"""Samples of a batch."""
 
 ROWS_PER_WRITE = 1000
-"""Rows handed over at a time by peers that are written in batches: about 19 MB."""
+"""Rows handed over at a time by peers that are written in batches: 19 MB of pictures."""
 
 
 class Peer(Protocol):
-    """A way to keep JPEGs and labels in a directory, and to get the JPEGs back.
+    """A way to keep samples and labels in a directory, and to get the samples back.
 
-    Methods are coroutines because aiolake's are; a synchronous peer just does not await, which
-    costs it a tenth of a microsecond a call.
+    A sample is ``bytes``, a float32 array or ``str``, as the source's kind says. Methods are
+    coroutines because aiolake's are; a synchronous peer just does not await, which costs it a
+    tenth of a microsecond a call.
+
+    Attributes:
+        waits: Whether a read waits in the event loop, so that many can be in flight there; the
+            reads of others are put into threads.
     """
 
-    async def ingest(self, jpegs: Iterable[bytes], labels: Sequence[int], directory: Path) -> None:
+    waits: bool
+
+    async def ingest(self, source: Source, directory: Path) -> None:
         """Write all rows as one dataset, committed, in the way the peer's guide shows."""
         ...
 
@@ -33,25 +39,34 @@ class Peer(Protocol):
         """Open what was written, for reading."""
         ...
 
-    async def read_one(self, row: int) -> Encoded:
-        """One row's JPEG."""
+    async def read_one(self, row: int) -> Any:
+        """One row's sample."""
         ...
 
-    async def read_many(self, rows: Sequence[int]) -> Sequence[Encoded]:
-        """Some rows' JPEGs, in the order asked for."""
+    async def read_alone(self, row: int) -> Any:
+        """One row's sample when nothing else goes on, if there is a faster way for that."""
         ...
 
-    def scan(self) -> AsyncIterator[Sequence[Encoded]]:
-        """All JPEGs in order, some at a time."""
+    async def read_many(self, rows: Sequence[int]) -> Sequence[Any]:
+        """Some rows' samples, in the order asked for."""
+        ...
+
+    def scan(self) -> AsyncIterator[Sequence[Any]]:
+        """All samples in order, some at a time."""
+        ...
+
+    def shuffled(self, seed: int) -> AsyncIterator[Sequence[Any]]:
+        """All samples in a random order, some at a time."""
+        ...
+
+    def another(self) -> Peer:
+        """Another reader in this process, sharing what the guide says to share."""
+        ...
+
+    def requests(self) -> int | None:
+        """Requests so far as the peer counts them, if it does."""
         ...
 
     async def close(self) -> None:
         """Let go of it."""
         ...
-
-
-def grouped(values: Iterable[T], n: int) -> Iterable[list[T]]:
-    """Lists of ``n`` values; the last may be shorter."""
-    iterator = iter(values)
-    while group := list(islice(iterator, n)):
-        yield group

@@ -1,71 +1,127 @@
-"""aiolake, through its public names."""
+"""aiolake, through its public names: imported here, so that their import counts as import."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable, Sequence
+import random
+from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
+from typing import Any
 
-import aiolake
-from benchmarks.peers.base import ROWS_PER_WRITE, Encoded, grouped
+from aiolake import (
+    ColumnType,
+    Embedding,
+    Image,
+    Options,
+    Session,
+    Tensor,
+    Text,
+    create_dataset,
+    open_dataset,
+)
+from benchmarks.peers.base import BATCH, ROWS_PER_WRITE
+from benchmarks.source import N_BANDS, N_DIMENSIONS, Source
 
 __all__ = ["AiolakePeer", "make"]
 
-_SCAN_ROWS = 64
-_COLUMNS = ["image"]
-_SCHEMA: dict[str, aiolake.ColumnType] = {
-    "image": aiolake.Image(),
-    "label": aiolake.Tensor("int32", ()),
-}
+_COLUMN = "sample"
+_COLUMNS = [_COLUMN]
 
 
 class AiolakePeer:
-    """An ``Image`` column, read without decoding, and an integer column.
+    """One column of samples, pictures read without decoding, and an integer column.
 
     Args:
+        kind: Of samples.
         options: ``None`` for the defaults, which sync every object before a commit.
+        session: Shared with other readers; ``None`` for one of its own.
     """
 
-    def __init__(self, options: aiolake.Options | None = None) -> None:
-        self._options = options
+    waits = True
 
-    async def ingest(self, jpegs: Iterable[bytes], labels: Sequence[int], directory: Path) -> None:
+    def __init__(
+        self,
+        kind: str,
+        options: Options | None = None,
+        session: Session | None = None,
+    ) -> None:
+        self._kind = kind
+        self._options = options
+        self._decode = kind != "pictures"
+        self._shared = session
+
+    async def ingest(self, source: Source, directory: Path) -> None:
         """One transaction."""
+        schema = {_COLUMN: _column(self._kind), "label": Tensor("int32", ())}
         async with (
-            aiolake.create_dataset(directory, _SCHEMA, options=self._options) as ds,
+            create_dataset(directory, schema, options=self._options) as ds,
             ds.transaction("ingest") as tx,
         ):
-            at = 0
-            for group in grouped(jpegs, ROWS_PER_WRITE):
-                columns = {"image": group, "label": labels[at : at + len(group)]}
-                at += await tx.append(columns=columns)
+            for values, labels in source.groups(ROWS_PER_WRITE):
+                await tx.append(columns={_COLUMN: values, "label": labels})
 
     async def open(self, directory: Path) -> None:
-        """Open the newest snapshot."""
-        self._ds = await aiolake.open_dataset(directory, options=self._options)
+        """Open the newest snapshot, in a session made for it unless one is shared."""
+        self._session = self._shared or Session(self._options)
+        self._ds = await open_dataset(directory, session=self._session)
 
-    async def read_one(self, row: int) -> Encoded:
+    async def read_one(self, row: int) -> Any:
         """A single index gives a row."""
-        values = await self._ds.read(row, columns=_COLUMNS, decode=False)
-        image: Encoded = values["image"]
-        return image
+        values = await self._ds.read(row, columns=_COLUMNS, decode=self._decode)
+        return values[_COLUMN]
 
-    async def read_many(self, rows: Sequence[int]) -> Sequence[Encoded]:
+    async def read_alone(self, row: int) -> Any:
+        """In no other way."""
+        return await self.read_one(row)
+
+    async def read_many(self, rows: Sequence[int]) -> Sequence[Any]:
         """A list of indexes gives a batch."""
-        values = await self._ds.read(rows, columns=_COLUMNS, decode=False)
-        images: Sequence[Encoded] = values["image"]
-        return images
+        values = await self._ds.read(rows, columns=_COLUMNS, decode=self._decode)
+        samples: Sequence[Any] = values[_COLUMN]
+        return samples
 
-    async def scan(self) -> AsyncIterator[Sequence[Encoded]]:
+    async def scan(self) -> AsyncIterator[Sequence[Any]]:
         """Stream one column."""
-        async with self._ds.select("image").batches(_SCAN_ROWS, decode=False) as batches:
+        view = self._ds.select(_COLUMN)
+        async with view.batches(BATCH, decode=self._decode) as batches:
             async for batch in batches:
-                yield batch["image"]
+                yield batch[_COLUMN]
+
+    async def shuffled(self, seed: int) -> AsyncIterator[Sequence[Any]]:
+        """Stream a view whose rows are a random permutation."""
+        order = list(range(len(self._ds)))
+        random.Random(seed).shuffle(order)
+        view = self._ds[order].select(_COLUMN)
+        async with view.batches(BATCH, decode=self._decode) as batches:
+            async for batch in batches:
+                yield batch[_COLUMN]
+
+    def another(self) -> AiolakePeer:
+        """A handle of its own in one session."""
+        self._for_others = getattr(self, "_for_others", None) or Session(self._options)
+        return AiolakePeer(self._kind, self._options, self._for_others)
+
+    def requests(self) -> int | None:
+        """What the session sent, and what files answered at once."""
+        done = self._session.statistics()
+        return sum(done.requests.values()) + done.immediate_reads
 
     async def close(self) -> None:
-        """Close the handle, and with it the session."""
+        """Close the handle, and the session unless it is shared."""
         await self._ds.aclose()
+        if self._shared is None:
+            await self._session.aclose()
 
 
-def make() -> AiolakePeer:
+def _column(kind: str) -> ColumnType:
+    columns: dict[str, ColumnType] = {
+        "pictures": Image(),
+        "vectors": Embedding(N_DIMENSIONS),
+        "ragged": Tensor("float32", (None, N_BANDS)),
+        "texts": Text(),
+    }
+    return columns[kind]
+
+
+def make(kind: str) -> AiolakePeer:
     """With the defaults."""
-    return AiolakePeer()
+    return AiolakePeer(kind)

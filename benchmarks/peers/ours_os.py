@@ -8,6 +8,6 @@ from benchmarks.peers.ours import AiolakePeer
 __all__ = ["make"]
 
 
-def make() -> AiolakePeer:
+def make(kind: str) -> AiolakePeer:
     """Leaves syncing to the operating system."""
-    return AiolakePeer(aiolake.Options(durability="os"))
+    return AiolakePeer(kind, aiolake.Options(durability="os"))
