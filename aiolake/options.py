@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -21,6 +22,11 @@ _NUMBERS = (
     "small_bytes",
     "max_attempts",
 )
+
+
+@functools.cache
+def _n_cores() -> int:
+    return os.cpu_count() or 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,7 +50,7 @@ class Options:
     max_inflight: int = 64
     max_inflight_bytes: int = 256 * MIB
     cache_bytes: int = 256 * MIB
-    decode_threads: int = field(default_factory=lambda: os.cpu_count() or 1)
+    decode_threads: int = field(default_factory=_n_cores)
     chunk_bytes: int = 16 * MIB
     small_bytes: int = 8 * MIB
     durability: Literal["full", "os"] = "full"

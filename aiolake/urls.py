@@ -111,7 +111,7 @@ def _refuse_one_slash(text: str) -> None:
 
 
 def _local(path: str) -> str:
-    return os.path.normpath(Path(path).expanduser().absolute())
+    return os.path.abspath(Path(path).expanduser() if path.startswith("~") else path)
 
 
 def _remote(scheme: str, rest: str, text: str) -> str:

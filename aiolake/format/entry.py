@@ -396,10 +396,19 @@ def decode_entry(data: Any, key: str) -> Entry:
             stop=len(raw),
         )
     try:
-        _check_version(_versioned.decode(body), key)
-        return _decoder.decode(body)
+        return _decode_checked(body, key)
     except NOT_JSON as error:
         raise FormatError(f"{key!r} is no aiolake log entry: {error}", key=key) from error
+
+
+def _decode_checked(body: bytes, key: str) -> Entry:
+    try:
+        entry = _decoder.decode(body)
+    except NOT_JSON:
+        _check_version(_versioned.decode(body), key)  # what is newer may look otherwise
+        raise
+    _check_version(entry, key)
+    return entry
 
 
 def _check_version(found: _Versioned, key: str) -> None:

@@ -8,7 +8,7 @@ import stat
 import threading
 from collections.abc import Callable
 
-from aiolake.stores._posix import open_cached
+from aiolake.stores._posix import open_cached, open_root_cached
 
 __all__ = ["NOWAIT", "OpenFile", "OpenFiles", "RootHandle", "read_blocking"]
 
@@ -94,6 +94,11 @@ class RootHandle:
         self._directory: _Directory | None = None
         self._available = bool(NOWAIT)
 
+    @property
+    def available(self) -> bool:
+        """Whether the system can open without waiting, as far as is known."""
+        return self._available
+
     def open_now(self, key: str) -> OpenFile | None:
         """An object, or ``None`` where opening it might wait, or it is not there."""
         if not self._available:
@@ -117,7 +122,7 @@ class _Directory:
 
     def __init__(self, path: str) -> None:
         self.fd = -1
-        self.fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        self.fd = open_root_cached(path)
 
     def __del__(self, close: Callable[[int], None] = os.close) -> None:
         if self.fd >= 0:

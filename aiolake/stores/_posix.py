@@ -11,7 +11,13 @@ from collections.abc import Callable, Sequence
 
 from aiolake.stores.base import Buffer
 
-__all__ = ["FileSystem", "open_cached", "rename_exclusive"]
+__all__ = [
+    "FileSystem",
+    "open_cached",
+    "open_directory_cached",
+    "open_root_cached",
+    "rename_exclusive",
+]
 
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 _READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
@@ -125,17 +131,26 @@ _RESOLVE_CACHED = 0x20
 
 
 @functools.cache
-def _openat2() -> Callable[[int, bytes], int]:
+def _openat2() -> Callable[[int, str, _OpenHow], int]:
     call = _libc().syscall
     call.restype = ctypes.c_long
-    resolve = _RESOLVE_NO_SYMLINKS | _RESOLVE_BENEATH | _RESOLVE_CACHED
-    how = _OpenHow(_READ, 0, resolve)
-    number, pointer, size = ctypes.c_long(_OPENAT2), ctypes.byref(how), ctypes.c_size_t(24)
+    number, size = ctypes.c_long(_OPENAT2), ctypes.c_size_t(24)
 
-    def openat2(dir_fd: int, path: bytes) -> int:
-        return int(call(number, ctypes.c_int(dir_fd), path, pointer, size))
+    def openat2(dir_fd: int, path: str, how: _OpenHow) -> int:
+        fd = int(call(number, ctypes.c_int(dir_fd), path.encode(), ctypes.byref(how), size))
+        if fd < 0:
+            error = ctypes.get_errno()
+            raise OSError(error, os.strerror(error), path)
+        return fd
 
     return openat2
+
+
+_BELOW = _RESOLVE_NO_SYMLINKS | _RESOLVE_BENEATH | _RESOLVE_CACHED
+_FILE = _OpenHow(_READ, 0, _BELOW)
+_BELOW_DIRECTORY = _OpenHow(_DIRECTORY, 0, _BELOW)
+_ROOT = _OpenHow(_DIRECTORY, 0, _RESOLVE_CACHED)
+_AT_CWD = -100
 
 
 def open_cached(root_fd: int, key: str) -> int:
@@ -147,8 +162,14 @@ def open_cached(root_fd: int, key: str) -> int:
 
     Source: openat2(2), RESOLVE_CACHED, Linux 5.12.
     """
-    fd = _openat2()(root_fd, key.encode())
-    if fd < 0:
-        number = ctypes.get_errno()
-        raise OSError(number, os.strerror(number), key)
-    return fd
+    return _openat2()(root_fd, key, _FILE)
+
+
+def open_directory_cached(name: str, dir_fd: int) -> int:
+    """As ``open_cached``, of a directory."""
+    return _openat2()(dir_fd, name, _BELOW_DIRECTORY)
+
+
+def open_root_cached(path: str) -> int:
+    """As ``open_directory_cached``, by an absolute path on which links are followed."""
+    return _openat2()(_AT_CWD, path, _ROOT)

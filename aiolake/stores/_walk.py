@@ -10,11 +10,13 @@ from itertools import islice
 
 import msgspec
 
+from aiolake.stores._posix import open_cached, open_directory_cached, open_root_cached
 from aiolake.stores._tree import TEMPORARIES, Tree
 from aiolake.stores.base import ListPage, ObjectMeta
 
-__all__ = ["Wanted", "list_page"]
+__all__ = ["Wanted", "list_page", "list_page_now"]
 
+_SHORT_DIRECTORY_BYTES = 64 << 10
 _NOTHING_THERE = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENAMETOOLONG})
 
 
@@ -41,6 +43,38 @@ class Wanted(msgspec.Struct, frozen=True):
         return None if impossible or parts[:1] == [TEMPORARIES] else parts
 
 
+class _OnDisk:
+    """What a walk asks of names; blocks."""
+
+    def open_below(self, name: str, fd: int) -> int:
+        return os.open(name, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=fd)
+
+    def size(self, name: str, fd: int) -> int:
+        return os.stat(name, dir_fd=fd, follow_symlinks=False).st_size
+
+
+class _InMemory(_OnDisk):
+    """As ``_OnDisk``, of names the kernel has in memory; ``BlockingIOError`` for others."""
+
+    def open_below(self, name: str, fd: int) -> int:
+        return _short(open_directory_cached(name, fd))
+
+    def size(self, name: str, fd: int) -> int:
+        file = open_cached(fd, name)
+        try:
+            return os.fstat(file).st_size
+        finally:
+            os.close(file)
+
+
+def _short(fd: int) -> int:
+    """A directory that is read in no time, if its pages are in memory as its name is."""
+    if os.fstat(fd).st_size > _SHORT_DIRECTORY_BYTES:
+        os.close(fd)
+        raise BlockingIOError(errno.EAGAIN, os.strerror(errno.EAGAIN))
+    return fd
+
+
 def list_page(tree: Tree, wanted: Wanted, limit: int) -> ListPage:
     """One page in byte order of the whole keys; blocks, runs in a thread."""
     start = wanted.start()
@@ -48,42 +82,65 @@ def list_page(tree: Tree, wanted: Wanted, limit: int) -> ListPage:
         return ListPage((), None)
     try:
         with tree.opened(start) as fd:
-            found = _collect(fd, "".join(f"{part}/" for part in start), wanted, limit)
+            return _page(fd, start, wanted, limit, _OnDisk())
     except OSError as error:
         if error.errno in _NOTHING_THERE:
             return ListPage((), None)
         raise
+
+
+def list_page_now(root: str, wanted: Wanted, limit: int) -> ListPage | None:
+    """As ``list_page``, or ``None`` where the disk might have to be asked, or is to explain."""
+    start, names = wanted.start(), _InMemory()
+    if not start:
+        return None
+    try:
+        above = open_root_cached(root)
+        try:
+            fd = names.open_below("/".join(start), above)
+        finally:
+            os.close(above)
+        try:
+            return _page(fd, start, wanted, limit, names)
+        finally:
+            os.close(fd)
+    except OSError:
+        return None
+
+
+def _page(fd: int, start: list[str], wanted: Wanted, limit: int, names: _OnDisk) -> ListPage:
+    """One more than the limit is looked for: it tells whether there is another page."""
+    walk = _walk(fd, "".join(f"{part}/" for part in start), wanted, names)
+    try:
+        found = list(islice(walk, limit + 1))
+    finally:
+        walk.close()
     objects = tuple(found[:limit])
     return ListPage(objects, objects[-1].key if len(found) > limit else None)
 
 
-def _collect(fd: int, directory: str, wanted: Wanted, limit: int) -> list[ObjectMeta]:
-    """One more than the limit: it tells whether there is another page."""
-    walk = _walk(fd, directory, wanted)
-    try:
-        return list(islice(walk, limit + 1))
-    finally:
-        walk.close()
-
-
-def _walk(fd: int, directory: str, wanted: Wanted) -> Generator[ObjectMeta, None, None]:
+def _walk(
+    fd: int, directory: str, wanted: Wanted, names: _OnDisk
+) -> Generator[ObjectMeta, None, None]:
     for key in _sorted_keys(fd, directory):
         if key.endswith("/"):
             if wanted.may_be_below(key):
-                yield from _walk_below(fd, key, wanted)
+                yield from _walk_below(fd, key, wanted, names)
         elif wanted.has(key):
             with suppress(FileNotFoundError):
-                yield _meta(fd, key)
+                yield ObjectMeta(key, names.size(key.rpartition("/")[2], fd))
 
 
-def _walk_below(fd: int, key: str, wanted: Wanted) -> Generator[ObjectMeta, None, None]:
+def _walk_below(
+    fd: int, key: str, wanted: Wanted, names: _OnDisk
+) -> Generator[ObjectMeta, None, None]:
     name = key[:-1].rpartition("/")[2]
     try:
-        child = os.open(name, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=fd)
+        child = names.open_below(name, fd)
     except (FileNotFoundError, NotADirectoryError):
         return
     try:
-        yield from _walk(child, key, wanted)
+        yield from _walk(child, key, wanted, names)
     finally:
         os.close(child)
 
@@ -106,8 +163,3 @@ def _is_ours(entry: os.DirEntry[str]) -> bool:
 
 def _suffix(entry: os.DirEntry[str]) -> str:
     return "/" if entry.is_dir(follow_symlinks=False) else ""
-
-
-def _meta(fd: int, key: str) -> ObjectMeta:
-    name = key.rpartition("/")[2]
-    return ObjectMeta(key, os.stat(name, dir_fd=fd, follow_symlinks=False).st_size)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from aiolake.errors import InvalidInputError
 
 __all__ = ["MAX_LIMIT", "check_key", "check_limit", "check_range"]
@@ -9,6 +11,7 @@ __all__ = ["MAX_LIMIT", "check_key", "check_limit", "check_range"]
 MAX_LIMIT = 1000
 _MAX_KEY_BYTES = 1024
 _MAX_PART_BYTES = 255
+_ORDINARY = re.compile(r"[a-z0-9]{1,32}(/[a-z0-9]{1,32}){0,3}")
 
 
 def check_key(key: str) -> str:
@@ -24,6 +27,8 @@ def check_key(key: str) -> str:
 
 
 def _problem(key: str) -> str | None:
+    if _ORDINARY.fullmatch(key):
+        return None
     if "\x00" in key:
         return "it holds a NUL character"
     try:

@@ -17,7 +17,7 @@ from aiolake.stores._posix import FileSystem
 from aiolake.stores._refusals import refusal
 from aiolake.stores._threads import FileThreads
 from aiolake.stores._tree import TEMPORARIES, Tree, split_key
-from aiolake.stores._walk import Wanted, list_page
+from aiolake.stores._walk import Wanted, list_page, list_page_now
 from aiolake.stores._write import Writer
 from aiolake.stores.base import Buffer, CostModel, CreateOutcome, Listing, ListPage, ObjectMeta
 from aiolake.stores.checks import check_key, check_limit, check_range
@@ -34,6 +34,7 @@ _NO_NOWAIT = frozenset({errno.EOPNOTSUPP, errno.EINVAL, errno.ENOSYS})
 _COST = CostModel(gap_bytes=4096)
 
 _SCRATCH_BYTES = 64 << 10
+_IMMEDIATE_NAMES = 16
 
 _preadv = os.preadv
 
@@ -102,6 +103,9 @@ class LocalStore:
     async def get(self, key: str) -> Buffer:
         """All bytes of an object."""
         self._check(key)
+        data = self._whole_now(key)
+        if data is not None:
+            return data
         return await self._read(f"read {key!r}", partial(self._read_whole, key))
 
     async def get_range(self, key: str, start: int, stop: int) -> Buffer:
@@ -191,6 +195,10 @@ class LocalStore:
         self._check_open()
         check_limit(limit)
         wanted = Wanted(prefix, token or "")
+        if limit <= _IMMEDIATE_NAMES and self._may_answer():
+            page = list_page_now(self._root, wanted, limit)
+            if page is not None:
+                return page
         return await self._read(f"list {prefix!r}", partial(list_page, self._tree, wanted, limit))
 
     async def delete(self, keys: Sequence[str]) -> None:
@@ -234,6 +242,26 @@ class LocalStore:
     def _read_whole(self, key: str) -> Buffer:
         file = self._open(key)
         return read_blocking(file, 0, file.size)
+
+    def _may_answer(self) -> bool:
+        """Whether the system has the calls that do not wait, as far as is known."""
+        return bool(self._nowait) and self._handle.available
+
+    def _whole_now(self, key: str) -> bytes | None:
+        """A short object from memory.
+
+        Not from a file or a root kept open: a hint may be replaced, a root moved away.
+        """
+        file = RootHandle(self._root).open_now(key) if self._may_answer() else None
+        if file is None or file.size > _SCRATCH_BYTES:
+            return None
+        view = _scratch.view[: file.size]
+        try:
+            filled = _preadv(file.fd, (view,), 0, self._nowait) == file.size
+        except OSError as error:
+            self._learn(error)
+            return None
+        return bytes(view) if filled else None
 
     def _read_range(self, key: str, start: int, stop: int) -> Buffer:
         file = self._find(key)

@@ -354,7 +354,7 @@ class TestRaces:
             raise OSError(5, "Input/output error")
 
         store = LocalStore(tmp_path)
-        await store.put("a", [b"x"])
+        await store.put("a", [b"x" * 100_000])
         monkeypatch.setattr(local, "read_blocking", broken)
         with pytest.raises(StoreError, match=r"cannot read 'a' in .*EIO"):
             await store.get("a")
