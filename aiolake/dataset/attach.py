@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
 
@@ -28,6 +29,7 @@ async def with_core(
     held = await lease(session, options)
     core: Core | None = None
     try:
+        await asyncio.sleep(0)  # what comes from memory never waits, and an opening is long
         core = open_core(address, creds, held.session, options)
         return await use(core, held)
     except BaseException:
