@@ -411,7 +411,7 @@ def _decode_checked(body: bytes, key: str) -> Entry:
     return entry
 
 
-def _check_version(found: _Versioned, key: str) -> None:
+def _check_version(found: Entry | _Versioned, key: str) -> None:
     if found.format != FORMAT_VERSION:
         raise UnsupportedVersionError(
             f"{key!r} is of format {found.format}; this release reads format {FORMAT_VERSION}: "
