@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from aiolake.dataset.open import create_dataset, dataset_exists, delete_dataset, open_dataset
     from aiolake.dataset.optimize import optimize
     from aiolake.dataset.session import Session
+    from aiolake.dataset.stats import ColumnStats, DatasetStats
+    from aiolake.dataset.summary import ColumnSummary, Shapes, Sizes, Summary
     from aiolake.dataset.transaction import Transaction
     from aiolake.dataset.view import View
     from aiolake.errors import (
@@ -97,12 +99,15 @@ __all__ = [
     "ClosedError",
     "Collected",
     "Column",
+    "ColumnStats",
+    "ColumnSummary",
     "ColumnType",
     "ConflictError",
     "CorruptDataError",
     "CredentialExpiredError",
     "Dataset",
     "DatasetSpec",
+    "DatasetStats",
     "DeadlineError",
     "Embedding",
     "ForkedError",
@@ -133,11 +138,14 @@ __all__ = [
     "SchemaDiff",
     "Sequence",
     "Session",
+    "Shapes",
+    "Sizes",
     "Skipped",
     "SnapshotDiff",
     "SnapshotExpiredError",
     "SnapshotInfo",
     "StoreError",
+    "Summary",
     "Tensor",
     "Text",
     "ThrottledError",
@@ -185,6 +193,8 @@ _HOMES = {
     "aiolake.dataset.open": ("create_dataset", "dataset_exists", "delete_dataset", "open_dataset"),
     "aiolake.dataset.optimize": ("optimize",),
     "aiolake.dataset.session": ("Session",),
+    "aiolake.dataset.stats": ("ColumnStats", "DatasetStats"),
+    "aiolake.dataset.summary": ("ColumnSummary", "Shapes", "Sizes", "Summary"),
     "aiolake.dataset.transaction": ("Transaction",),
     "aiolake.dataset.view": ("View",),
     "aiolake.errors": (

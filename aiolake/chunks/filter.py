@@ -29,12 +29,19 @@ from aiolake.ranges import Ids, Runs
 from aiolake.stores.base import Buffer
 from aiolake.types import Constant
 
-__all__ = ["ColumnFilter", "column_filter", "constant_matches"]
+__all__ = [
+    "STEP_BYTES",
+    "STEP_ENTRIES",
+    "STEP_ROWS",
+    "ColumnFilter",
+    "column_filter",
+    "constant_matches",
+]
 
 Mask = npt.NDArray[np.bool_]
 STEP_ROWS = 65_536
-_STEP_ENTRIES = 16_384
-_STEP_BYTES = 8 << 20
+STEP_ENTRIES = 16_384
+STEP_BYTES = 8 << 20
 
 
 class ColumnFilter(msgspec.Struct, frozen=True, eq=False):
@@ -89,9 +96,9 @@ class ColumnFilter(msgspec.Struct, frozen=True, eq=False):
 
     async def _read(self, ids: Ids) -> Mask:
         codec = self.reader.codec
-        step = _STEP_ENTRIES
+        step = STEP_ENTRIES
         if isinstance(codec, FixedCodec):
-            step = max(1, min(STEP_ROWS, _STEP_BYTES // max(1, codec.row_nbytes)))
+            step = max(1, min(STEP_ROWS, STEP_BYTES // max(1, codec.row_nbytes)))
         parts = [
             await (
                 self._of_pages(part) if isinstance(codec, FixedCodec) else self._of_entries(part)
@@ -134,7 +141,7 @@ class ColumnFilter(msgspec.Struct, frozen=True, eq=False):
             payloads = await self.reader.payloads(there, keep=False)
             hit[part] = await self.reader.pool.run(self._match_entries, there, payloads)
             at += len(part)
-            step = max(1, min(_STEP_ENTRIES, _STEP_BYTES * len(part) // max(1, there.units.nbytes)))
+            step = max(1, min(STEP_ENTRIES, STEP_BYTES * len(part) // max(1, there.units.nbytes)))
         return hit
 
     def _undecided(self, located: Located) -> Ids:

@@ -6,7 +6,7 @@ import warnings
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Any, NoReturn, Self, SupportsIndex
+from typing import TYPE_CHECKING, Any, NoReturn, Self, SupportsIndex
 
 import msgspec
 
@@ -26,6 +26,10 @@ from aiolake.options import Options
 from aiolake.types import Schema
 from aiolake.versions.commit import Found
 from aiolake.versions.head import Head, require_dataset, snapshot_of_branch
+
+if TYPE_CHECKING:
+    from aiolake.dataset.stats import DatasetStats
+    from aiolake.dataset.summary import Summary
 
 __all__ = ["Dataset", "DatasetSpec"]
 
@@ -144,6 +148,14 @@ class Dataset:
     async def where(self, conditions: Mapping[str, Any] | None = None, /, **named: Any) -> View:
         """A view of the rows that match every condition; see ``View.where``."""
         return await self._view.where(conditions, **named)
+
+    async def stats(self) -> DatasetStats:
+        """Counts, the least and the greatest value of each column; see ``View.stats``."""
+        return await self._view.stats()
+
+    async def summary(self) -> Summary:
+        """Counts, Nones, shapes, sizes, labels of each column; see ``View.summary``."""
+        return await self._view.summary()
 
     async def read(
         self, rows: Selector, *, columns: Iterable[str] | None = None, decode: bool = True

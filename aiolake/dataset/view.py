@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from time import perf_counter
-from typing import Any, NoReturn, Self, SupportsIndex
+from typing import TYPE_CHECKING, Any, NoReturn, Self, SupportsIndex
 
 import numpy as np
 
@@ -23,6 +23,10 @@ from aiolake.dataset.state import Core, State
 from aiolake.errors import InvalidInputError, NotFoundError
 from aiolake.ranges import Ids, Runs
 from aiolake.types import Schema
+
+if TYPE_CHECKING:
+    from aiolake.dataset.stats import DatasetStats
+    from aiolake.dataset.summary import Summary
 
 __all__ = ["View"]
 
@@ -124,6 +128,40 @@ class View:
         except NotFoundError as error:
             raise await self._core.explained(error, self.snapshot) from error
         return View(self._core, self._guard, self._state, rows, self._schema)
+
+    async def stats(self) -> DatasetStats:
+        """Counts, the least and the greatest value of each column of the view, and what it takes.
+
+        ``print(await view.stats())`` is a table; ``stats["width"].min`` a value.
+
+        Cancellation: nothing is left behind.
+        Cost: nothing but lists where pieces hold rows of the view only; else the pages, or texts,
+            of stretches of which the view has some rows. No media.
+        """
+        from aiolake.dataset.stats import stats_of
+
+        self._guard.check()
+        try:
+            return await stats_of(self._state, self._rows, self._names)
+        except NotFoundError as error:
+            raise await self._core.explained(error, self.snapshot) from error
+
+    async def summary(self) -> Summary:
+        """Counts, Nones, shapes, stored sizes and the histogram of labels of each column.
+
+        ``print(await view.summary())`` is a table; ``summary["label"].labels`` a histogram.
+
+        Cancellation: nothing is left behind.
+        Cost: reads manifests, the pages of labels and truth values, and what ``stats`` reads. No
+            media.
+        """
+        from aiolake.dataset.summary import summary_of
+
+        self._guard.check()
+        try:
+            return await summary_of(self._state, self._rows, self._names)
+        except NotFoundError as error:
+            raise await self._core.explained(error, self.snapshot) from error
 
     async def read(
         self,

@@ -14,7 +14,17 @@ from aiolake import Dataset, View
 from aiolake.chunks import filter as filtering_module
 from aiolake.chunks import measure, pack, write
 from aiolake.dataset import where as where_module
-from tests.dataset.filtering import SCHEMA, VALUES, Row, conditions, given_value, stored
+from tests.dataset.filtering import (
+    HAVE_NO_ORDER,
+    NAMES,
+    SCHEMA,
+    VALUES,
+    Row,
+    conditions,
+    given_value,
+    is_nan,
+    stored,
+)
 from tests.dataset.helpers import Backend
 from tests.scale import pick
 
@@ -26,7 +36,7 @@ def tiny(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(measure, "_WIDE", 2.0)
     monkeypatch.setattr(pack, "_PLAIN_PAGE_BYTES", 12)
     monkeypatch.setattr(where_module, "STEP_ROWS", 7)
-    monkeypatch.setattr(filtering_module, "_STEP_ENTRIES", 3)
+    monkeypatch.setattr(filtering_module, "STEP_ENTRIES", 3)
 
 
 COLUMNS = st.lists(st.sampled_from(sorted(SCHEMA)), min_size=1, max_size=3, unique=True)
@@ -114,7 +124,37 @@ async def random_history(data: st.DataObject) -> None:
             rows = await change(ds, rows, data)
             for _ in range(3):
                 await check(ds, rows, data)
+            await check_stats(ds, rows)
         await check_views(ds, rows, data)
+
+
+async def check_stats(view: Dataset | View, rows: list[Row]) -> None:
+    """Counts and bounds are those of the rows there are, whichever pieces they lie in."""
+    found, summary = await view.stats(), await view.summary()
+    for name in view.schema:
+        values = [stored(name, row[name]) for row in rows]
+        others = [value for value in values if value is not None and not is_nan(value)]
+        stats, more = found[name], summary[name]
+        assert (stats.rows, more.rows) == (len(rows), len(rows))
+        assert stats.nulls == more.nulls == values.count(None), name
+        if name in HAVE_NO_ORDER:
+            continue
+        assert stats.nans == sum(map(is_nan, values)), (name, values)
+        check_bound(name, stats.min, min(others, default=None))
+        check_bound(name, stats.max, max(others, default=None))
+        if name == "label":
+            assert more.labels == {text: values.count(i) for i, text in enumerate(NAMES)}
+        if name == "flag":
+            assert more.n_true == values.count(True)
+
+
+def check_bound(name: str, found: Any, expected: Any) -> None:
+    if isinstance(expected, str) and len(expected) > 32:
+        assert found[:31] == expected[:31]
+    elif expected is None:
+        assert found is None
+    else:
+        assert found == (given_value(name, expected) if name == "time" else expected)
 
 
 async def check_views(ds: Dataset, rows: list[Row], data: st.DataObject) -> None:
@@ -123,3 +163,5 @@ async def check_views(ds: Dataset, rows: list[Row], data: st.DataObject) -> None
     some: Any = ds[at]
     await check(some, [rows[i] for i in at], data)
     await check(ds[2:9], rows[2:9], data)
+    await check_stats(some, [rows[i] for i in at])
+    await check_stats(ds[2:9], rows[2:9])
