@@ -11,6 +11,7 @@ import msgspec
 
 from aiolake import keys
 from aiolake._aio import Tasks, WorkPool
+from aiolake.chunks.keys import KeyBlocks
 from aiolake.chunks.pack import ColumnPacker, Place, piece_of
 from aiolake.codecs import (
     ByteCodec,
@@ -41,11 +42,21 @@ EncodedColumn = FixedRows | ByteRows | list[Encoded | None]
 
 
 class Target(msgspec.Struct, frozen=True):
-    """A column to write: id (provisional below 0), name and type."""
+    """A column to write.
+
+    Attributes:
+        id: Its id, provisional below 0.
+        name: Its name.
+        type: Its type.
+        is_key: Its values name rows.
+        optional: Rows that do not give it hold None.
+    """
 
     id: int
     name: str
     type: ColumnType
+    is_key: bool = False
+    optional: bool = False
 
 
 def encode_columns(
@@ -173,6 +184,8 @@ class PieceWriter:
         self._max_pending = max(options.chunk_bytes, options.max_inflight_bytes // 4)
         self.packers = {target.id: _packer(target) for target in self.targets}
         self.places: dict[int, list[Place]] = {target.id: [] for target in self.targets}
+        self._key = next((target for target in self.targets if target.is_key), None)
+        self.keys = None if self._key is None else KeyBlocks(self._key.type)
 
     async def add(
         self, columns: Mapping[str, Any], n_rows: int, *, first_row: int | None = None
@@ -201,7 +214,22 @@ class PieceWriter:
         await self._added(await self._pool.run(self._pack, encoded), n_rows)
 
     def _encode_and_pack(self, columns: Mapping[str, Any], first_row: int) -> FullChunks:
-        return self._pack(encode_columns(self.targets, columns, first_row))
+        encoded = encode_columns(self.targets, columns, first_row)
+        if self._key is not None:
+            self._keep_keys(self._key, encoded, first_row)
+        return self._pack(encoded)
+
+    def _keep_keys(self, key: Target, encoded: Mapping[int, EncodedColumn], first_row: int) -> None:
+        rows = encoded[key.id]
+        assert self.keys is not None
+        assert isinstance(rows, FixedRows | ByteRows)
+        try:
+            self.keys.blocks.append(self.keys.made(rows))
+        except InvalidInputError as error:
+            row = first_row + int(error.context.get("row", 0))
+            raise InvalidInputError(
+                f"column {key.name!r}, row {row}: {error.message}", column=key.name, row=row
+            ) from error
 
     def _pack(self, encoded: Mapping[int, EncodedColumn]) -> FullChunks:
         """Pack rows; the chunks that became full, with their columns."""

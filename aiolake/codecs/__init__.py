@@ -8,11 +8,20 @@ ml_dtypes are loaded by the first sample that needs them.
 from aiolake.codecs.base import Buffer, Encoded, EntryCodec, collate_entries
 from aiolake.codecs.fixed import FixedCodec, FixedRows, collate
 from aiolake.codecs.geometry import convert_boxes
+from aiolake.codecs.keys import (
+    MAX_KEY_NBYTES,
+    KeyValues,
+    encode_keys,
+    hash_keys,
+    is_key_type,
+    key_values,
+)
 from aiolake.codecs.registry import codec_of
 from aiolake.codecs.short import ByteCodec, BytePage, ByteRows
 from aiolake.codecs.text import decode_json, encode_json
 
 __all__ = [
+    "MAX_KEY_NBYTES",
     "Buffer",
     "ByteCodec",
     "BytePage",
@@ -21,10 +30,15 @@ __all__ = [
     "EntryCodec",
     "FixedCodec",
     "FixedRows",
+    "KeyValues",
     "codec_of",
     "collate",
     "collate_entries",
     "convert_boxes",
     "decode_json",
     "encode_json",
+    "encode_keys",
+    "hash_keys",
+    "is_key_type",
+    "key_values",
 ]

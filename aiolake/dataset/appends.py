@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 
 import msgspec
 
+from aiolake.chunks.keys import KeyBlocks
 from aiolake.chunks.write import PieceWriter, Target
 from aiolake.dataset.fork import Receipt
 from aiolake.format.entry import Piece
@@ -76,6 +77,10 @@ class Appends:
             for run in self._runs
             if isinstance(run.rows, PieceWriter)
         ]
+
+    def keys(self) -> list[KeyBlocks]:
+        """The rows' keys in order, in a dataset with a key column."""
+        return [run.rows.keys for run in self._runs if run.rows.keys is not None]
 
     def pieces(self) -> list[Piece]:
         """The pieces of merged rows, and constants for columns that earlier rows did not know."""

@@ -14,6 +14,7 @@ from aiolake import keys
 from aiolake._aio import Guard
 from aiolake.chunks.stream import Batches
 from aiolake.dataset.history import History
+from aiolake.dataset.keys import MISSING
 from aiolake.dataset.refs import Branches, Tags
 from aiolake.dataset.select import Selector
 from aiolake.dataset.session import Lease
@@ -93,6 +94,11 @@ class Dataset:
         return dict(self._state.metadata)
 
     @property
+    def key(self) -> str | None:
+        """The column whose values name rows, for ``get``; ``None`` without one."""
+        return None if self._state.key is None else self._state.key.name
+
+    @property
     def branch(self) -> str | None:
         """The branch the handle follows; ``None`` for one fixed at a tag, snapshot or time."""
         return self._branch
@@ -162,6 +168,33 @@ class Dataset:
     ) -> dict[str, Any]:
         """Read one row, or a batch; see ``View.read``."""
         return await self._view.read(rows, columns=columns, decode=decode)
+
+    async def get(
+        self,
+        key: Any,
+        *,
+        columns: Iterable[str] | None = None,
+        decode: bool = True,
+        default: Any = MISSING,
+    ) -> Any:
+        """Read a row by its key, or rows by theirs, in a dataset with a key column.
+
+        Args:
+            key: A key gives one row: a dict of column to value. A list or array of keys gives a
+                batch, in its order; see ``read``.
+            columns: Names; all by default.
+            decode: See ``read``.
+            default: Returned where no row has the (single) key.
+
+        Raises:
+            NotFoundError: No row has a key; it is named.
+            InvalidInputError: The dataset has no key column, or a key is not of its type.
+
+        Cancellation: nothing is left behind.
+        Cost: that of ``read``, and at most one GET more for each key, once the short parts of the
+        index are in memory.
+        """
+        return await self._view._get(key, columns=columns, decode=decode, default=default)
 
     async def read_bytes(
         self,

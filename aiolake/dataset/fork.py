@@ -10,6 +10,7 @@ import msgspec
 
 from aiolake import keys, urls
 from aiolake._aio import Guard, Tasks
+from aiolake.chunks.keys import KeyBlocks
 from aiolake.chunks.write import PieceWriter, Target, Uploader, finish
 from aiolake.dataset.attach import with_core
 from aiolake.dataset.rows import RowSlices
@@ -50,6 +51,7 @@ class Receipt(msgspec.Struct, frozen=True, kw_only=True):
         n_rows: How many rows.
         nbytes: Their payload bytes.
         pieces: Where they are, over row ids from 0.
+        keys: Their keys, in a dataset with a key column.
     """
 
     id: str
@@ -61,6 +63,7 @@ class Receipt(msgspec.Struct, frozen=True, kw_only=True):
     n_rows: int
     nbytes: int
     pieces: tuple[Piece, ...]
+    keys: KeyBlocks | None = None
 
     def __repr__(self) -> str:
         return f"<Receipt {self.id} of {self.url}: {self.n_rows:,} rows>"
@@ -249,6 +252,7 @@ class Appender:
             n_rows=writer.n_rows,
             nbytes=writer.nbytes,
             pieces=pieces,
+            keys=writer.keys,
         )
 
     async def _base_number(self) -> int:
@@ -303,7 +307,8 @@ async def append_slices(
 ) -> None:
     """Pack rows as they come, ``check`` after each bounded part of them."""
     names = [target.name for target in writer.targets]
-    async for block, n_rows in RowSlices(names, rows, columns):
+    optional = [target.name for target in writer.targets if target.optional]
+    async for block, n_rows in RowSlices(names, rows, columns, optional):
         await writer.add(block, n_rows)
         check()
 

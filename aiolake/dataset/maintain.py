@@ -17,12 +17,13 @@ from aiolake.dataset.state import Core
 from aiolake.errors import AiolakeError, InvalidInputError, NotFoundError
 from aiolake.format.checksum import crc32c
 from aiolake.format.entry import Blob, Entry, ListRef, Piece, decode_entry
+from aiolake.format.keys import KeyRun, decode_run, run_key
 from aiolake.format.lists import blob_key, decode_list, list_key
 from aiolake.format.manifest import IN_PARTS, Block, block_ranges, check_block, decode_block
 from aiolake.stores.base import CostModel
 from aiolake.versions import rules
 from aiolake.versions.blobs import load_refs
-from aiolake.versions.collect import entry_at_time, manifest_key, remove_unreferenced
+from aiolake.versions.collect import entry_at_time, manifest_key, remove_unreferenced, runs_of
 from aiolake.versions.commit import Context
 from aiolake.versions.head import Head, held_numbers, require_dataset
 from aiolake.versions.intents import Collect, Expire
@@ -220,6 +221,7 @@ class _Verifier:
         kept = [e for e in entries if e is not None and e.n in held and e.dataset == head.dataset]
         snapshots = [entry for entry in kept if entry.snapshot is not None]
         await self._blobs(kept)
+        await self._runs(snapshots)
         pieces = await self._pieces(snapshots)
         await map_concurrently(self._piece, pieces, limit=_PARALLEL)
         return Verified(
@@ -269,6 +271,20 @@ class _Verifier:
                 self._note(key, error)
 
         await map_concurrently(check, blobs.items(), limit=_PARALLEL)
+
+    async def _runs(self, snapshots: Iterable[Entry]) -> None:
+        """The index of keys."""
+        runs = {run_key(run): run for entry in snapshots for run in runs_of(entry)}
+
+        async def check(item: tuple[str, KeyRun]) -> None:
+            key, run = item
+            self._objects.add(key)
+            try:
+                decode_run(await self._store.get(key), run)
+            except AiolakeError as error:
+                self._note(key, error)
+
+        await map_concurrently(check, runs.items(), limit=_PARALLEL)
 
     async def _pieces(self, snapshots: Iterable[Entry]) -> list[Piece]:
         pieces: dict[Piece, None] = {}

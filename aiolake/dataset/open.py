@@ -5,17 +5,17 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 from aiolake import keys, urls
 from aiolake._aio import Opening
 from aiolake.dataset.attach import with_core
-from aiolake.dataset.columns import check_metadata, schema_of
+from aiolake.dataset.columns import describe
 from aiolake.dataset.dataset import Dataset, DatasetSpec
 from aiolake.dataset.session import Lease, Session
 from aiolake.dataset.state import Core, load_state
 from aiolake.errors import FormatError, InvalidInputError, NotFoundError
-from aiolake.format.entry import Description, Entry
+from aiolake.format.entry import Entry
 from aiolake.options import Options
 from aiolake.types import ColumnType
 from aiolake.versions import rules
@@ -114,6 +114,10 @@ def create_dataset(
     message: str = "",
     author: str = "",
     metadata: Mapping[str, Any] | None = None,
+    column_metadata: Mapping[str, Mapping[str, Any]] | None = None,
+    key: str | None = None,
+    on_duplicate: Literal["refuse", "replace"] = "refuse",
+    row_metadata: bool = False,
     creds: Any = None,
     token: str | None = None,
     session: Session | None = None,
@@ -127,6 +131,12 @@ def create_dataset(
         message: Said in the history.
         author: Likewise.
         metadata: The dataset's own metadata, JSON values.
+        column_metadata: Likewise of columns, by name; ``ds.schema["x"].metadata`` shows it.
+        key: A column (``Text``, ``Bytes`` or one integer) whose values name rows: no row is
+            without, and ``ds.get`` finds rows by it.
+        on_duplicate: What becomes of a row whose key another row has: a commit with it is
+            refused, or it replaces that row.
+        row_metadata: Rows may have ``"_metadata"``, a JSON value that is read only when named.
         creds: See ``open_dataset``.
         token: See ``open_dataset``.
         session: See ``open_dataset``.
@@ -139,11 +149,17 @@ def create_dataset(
     Cost: two LISTs, two creates in a process's first commit to a store, else one.
     """
     address = urls.parse(url)
-    checked = schema_of(schema)
     _refuse_later_features(token, ())
     intent = Create(
         dataset=keys.new_id(),
-        description=Description(checked, check_metadata(metadata or {})),
+        description=describe(
+            schema,
+            metadata=metadata,
+            column_metadata=column_metadata,
+            key=key,
+            on_duplicate=on_duplicate,
+            row_metadata=row_metadata,
+        ),
         message=keys.check_message(message),
         author=keys.check_message(author),
     )

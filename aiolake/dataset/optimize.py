@@ -12,9 +12,11 @@ from aiolake.chunks.assemble import encoded_of
 from aiolake.chunks.read import ColumnReader
 from aiolake.chunks.write import PieceWriter, Target, Uploader, finish
 from aiolake.dataset.dataset import Dataset, require_handle
+from aiolake.dataset.keys import KeyCacheOf
 from aiolake.dataset.state import State
 from aiolake.errors import NotFoundError, ReadOnlyError
 from aiolake.format.entry import Piece
+from aiolake.format.keys import KeyIndex
 from aiolake.versions.commit import Context
 from aiolake.versions.delta import Delta
 from aiolake.versions.intents import Commit
@@ -32,7 +34,8 @@ async def optimize(dataset: Dataset, *, message: str = "optimize") -> int | None
     kept; another ``optimize`` or a ``restore`` is a conflict.
 
     Returns:
-        The new snapshot's number, or ``None`` when every column is one piece already.
+        The new snapshot's number, or ``None`` when every column (and the index of keys) is one
+        piece already.
 
     Raises:
         ConflictError: Pieces it replaces are gone.
@@ -55,7 +58,7 @@ async def optimize(dataset: Dataset, *, message: str = "optimize") -> int | None
 async def _optimize(dataset: Dataset, branch: str, message: str) -> int | None:
     state, core = dataset._state, dataset._core
     plan = await _plan(state)
-    if not plan:
+    if not plan and not _fragmented(state.snapshot.keys):
         return None
     head, seen = await core.log.forward(state.head)
     options = dataset._options
@@ -73,18 +76,32 @@ async def _optimize(dataset: Dataset, branch: str, message: str) -> int | None:
         ]
         replacements = await finish(writers, uploader, options)
     delta = Delta(
-        replaced=tuple(piece for _, pieces in plan for piece in pieces), replacements=replacements
+        replaced=tuple(piece for _, pieces in plan for piece in pieces),
+        replacements=replacements,
+        compacts_keys=_fragmented(state.snapshot.keys),
     )
-    intent = Commit(on_branch=branch, delta=delta, base=head.n, message=message, kind="optimize")
+    intent = Commit(
+        on_branch=branch,
+        delta=delta,
+        base=head.n,
+        message=message,
+        kind="optimize",
+        cache=KeyCacheOf(core),
+    )
     committed = await core.log.commit(intent, head, seen, Context(core.url, keys.new_id()))
     await dataset._follow(committed.head)
     return committed.entry.n
 
 
+def _fragmented(index: KeyIndex | None) -> bool:
+    """Whether an index of keys is more than one run (or some inline records)."""
+    return index is not None and len(index.runs) + bool(index.inline) > 1
+
+
 async def _plan(state: State) -> list[tuple[ColumnReader, tuple[Piece, ...]]]:
     """The columns worth rewriting, and the pieces that go."""
     found = []
-    for name in state.schema.names:
+    for name in state.description.schema.names:
         reader = state.reader.column(name)
         pieces = await reader.index.pieces()
         whole = len(pieces) == 1 and len(state.rows) == pieces[0].n_rows

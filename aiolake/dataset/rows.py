@@ -23,12 +23,16 @@ class RowSlices:
         names: The columns every row must have.
         rows: One row, a sequence, an iterable or an async iterable of rows; or ``None``.
         columns: Or a mapping of column to values.
+        optional: Those of ``names`` that rows may leave out: they hold None.
     """
 
-    def __init__(self, names: Collection[str], rows: Any, columns: Any) -> None:
+    def __init__(
+        self, names: Collection[str], rows: Any, columns: Any, optional: Collection[str] = ()
+    ) -> None:
         if (rows is None) == (columns is None):
             raise InvalidInputError("append() takes rows or columns=..., one of them")
         self._names = names
+        self._optional = optional
         self._n_rows = 0
         self._blocks = self._of_columns(columns) if rows is None else self._of_rows(rows)
 
@@ -41,8 +45,10 @@ class RowSlices:
                 f"columns is a mapping of names to values, got {type(columns).__name__}"
                 f"{_pandas_hint(columns)}"
             )
-        check_columns(columns, self._names)
+        check_columns(columns, self._names, optional=self._optional)
         n_rows = column_lengths(columns)
+        absent = [name for name in self._optional if name not in columns]
+        columns = {**columns, **{name: [None] * n_rows for name in absent}}
         per_row = sum(_nbytes(values) for values in columns.values()) // max(1, n_rows)
         step = max(1, min(64 * _MAX_ROWS, _MAX_BYTES // max(1, per_row)))
         for start in range(0, n_rows, step):
@@ -53,7 +59,7 @@ class RowSlices:
         block: list[Mapping[str, Any]] = []
         nbytes = 0
         async for row in _iterated(rows):
-            check_columns(row, self._names, number=self._n_rows)
+            check_columns(row, self._names, number=self._n_rows, optional=self._optional)
             self._n_rows += 1
             block.append(row)
             nbytes += sum(_nbytes(value) for value in row.values())
@@ -64,7 +70,11 @@ class RowSlices:
             yield self._transposed(block)
 
     def _transposed(self, block: list[Mapping[str, Any]]) -> Block:
-        return {name: [row[name] for row in block] for name in self._names}, len(block)
+        columns = {
+            name: [row[name] for row in block] for name in self._names if name not in self._optional
+        }
+        columns.update({name: [row.get(name) for row in block] for name in self._optional})
+        return columns, len(block)
 
 
 async def _iterated(rows: Any) -> AsyncIterator[Any]:
@@ -85,7 +95,12 @@ async def _iterated(rows: Any) -> AsyncIterator[Any]:
 
 
 def check_columns(
-    row: Any, names: Collection[str], *, number: int | None = None, all_of_them: bool = True
+    row: Any,
+    names: Collection[str],
+    *,
+    number: int | None = None,
+    all_of_them: bool = True,
+    optional: Collection[str] = (),
 ) -> None:
     """Refuse a row with missing or unknown columns.
 
@@ -105,7 +120,7 @@ def check_columns(
         near = difflib.get_close_matches(str(unknown[0]), names, n=1)
         hint = f"; did you mean {near[0]!r}?" if near else f"; columns are: {', '.join(names)}"
         raise InvalidInputError(f"{where}unknown column {unknown[0]!r}{hint}", column=unknown[0])
-    missing = [name for name in names if name not in row]
+    missing = [name for name in names if name not in row and name not in optional]
     if missing and all_of_them:
         raise InvalidInputError(
             f"{where}column {missing[0]!r} is missing; give None for a row without a value",

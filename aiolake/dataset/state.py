@@ -10,10 +10,10 @@ from aiolake.chunks.fetch import Fetcher
 from aiolake.chunks.read import SnapshotReader
 from aiolake.dataset.session import Session
 from aiolake.errors import AiolakeError, CorruptDataError, NotFoundError, SnapshotExpiredError
-from aiolake.format.entry import Entry, LogState, Snapshot
+from aiolake.format.entry import Description, Entry, LogState, Snapshot
 from aiolake.ranges import Runs
 from aiolake.stores.scheduled import ScheduledStore
-from aiolake.types import Schema
+from aiolake.types import Column, Schema
 from aiolake.versions import rules
 from aiolake.versions.blobs import load_description, load_refs, load_rows
 from aiolake.versions.head import Head
@@ -66,8 +66,8 @@ class State(msgspec.Struct, frozen=True):
         head: The head of the log as it was known then.
         entry: The snapshot's entry.
         snapshot: What the entry holds.
-        schema: Columns.
-        metadata: The dataset's own metadata.
+        description: All columns and what is settled for them.
+        schema: The columns users see.
         rows: Row ids in order.
         reader: Reads rows by id.
     """
@@ -75,10 +75,27 @@ class State(msgspec.Struct, frozen=True):
     head: Head
     entry: Entry
     snapshot: Snapshot
+    description: Description
     schema: Schema
-    metadata: dict[str, Any]
     rows: Runs
     reader: SnapshotReader
+
+    @property
+    def metadata(self) -> dict[str, Any]:
+        """The dataset's own metadata."""
+        return self.description.metadata
+
+    @property
+    def key(self) -> Column | None:
+        """The key column, if there is one."""
+        id = self.description.key
+        return None if id is None else _column(self.description.schema, id)
+
+    @property
+    def row_metadata(self) -> Column | None:
+        """The hidden column of the rows' metadata, if there is one."""
+        id = self.description.row_metadata
+        return None if id is None else _column(self.description.schema, id)
 
     @property
     def log_state(self) -> LogState:
@@ -99,11 +116,23 @@ async def load_state(core: Core, head: Head, entry: Entry) -> State:
         head=head,
         entry=entry,
         snapshot=entry.snapshot,
-        schema=description.schema,
-        metadata=description.metadata,
+        description=description,
+        schema=_visible(description),
         rows=rows,
         reader=reader,
     )
+
+
+def _column(schema: Schema, id: int) -> Column | None:
+    return next((column for column in schema.columns if column.id == id), None)
+
+
+def _visible(description: Description) -> Schema:
+    """The columns users see: all but that of the rows' metadata."""
+    hidden, schema = description.row_metadata, description.schema
+    if hidden is None:
+        return schema
+    return Schema(tuple(column for column in schema.columns if column.id != hidden))
 
 
 def _parts(entry: Entry) -> Steps[Any]:

@@ -12,6 +12,7 @@ from aiolake.chunks.write import PieceWriter, Target, Uploader, finish
 from aiolake.dataset.appends import Appends
 from aiolake.dataset.columns import ColumnChanges, check_metadata
 from aiolake.dataset.fork import Receipt, Worker, append_slices, check_columns_of, checked_receipts
+from aiolake.dataset.keys import KeyCacheOf, key_changes
 from aiolake.dataset.rows import check_columns, column_lengths
 from aiolake.dataset.select import Selector, positions
 from aiolake.dataset.state import State
@@ -24,6 +25,7 @@ from aiolake.versions.commit import Context, Outcome, find_done
 from aiolake.versions.delta import Delta
 from aiolake.versions.head import Head
 from aiolake.versions.intents import Commit
+from aiolake.versions.keys import KeyChanges
 from aiolake.versions.log import Attempt
 
 if TYPE_CHECKING:
@@ -121,7 +123,9 @@ class Transaction:
         Raises:
             InvalidInputError: A column is missing or unknown, or a value is not of its column's
                 type; names the column and the row. If earlier rows of a long input were packed
-                already, the transaction cannot be committed any more.
+                already, the transaction cannot be committed any more. At the end of the block: a
+                key is given twice, and the dataset refuses duplicates.
+            AlreadyExistsError: At the end of the block: a row has one of the keys, likewise.
 
         Cancellation: the transaction cannot be committed any more.
         """
@@ -283,7 +287,7 @@ class Transaction:
 
     async def _enter(self, state: State) -> None:
         self._state = state
-        self._columns = ColumnChanges(state.schema.columns)
+        self._columns = ColumnChanges(state.description)
         if self._given_id:
             await self._look_for_itself(state)
         await self._tasks.__aenter__()
@@ -334,7 +338,7 @@ class Transaction:
         writers = self._appends.writers()
         pieces = await finish([*writers, *self._updates.writers()], self._uploader, self._options)
         n_appended = sum(len(w.targets) for w, _ in writers if w.n_rows)
-        delta = self._delta(pieces[:n_appended], pieces[n_appended:])
+        delta = self._delta(pieces[:n_appended], pieces[n_appended:], await self._key_changes())
         if delta.is_empty:
             return
         base = await self._base_number()
@@ -346,12 +350,22 @@ class Transaction:
             base=min([base, *(receipt.base for receipt in self._appends.receipts)]),
             message=self._message,
             author=self._author,
+            cache=KeyCacheOf(self._core),
         )
         context = Context(self._core.url, self.write_id)
         committed = await self._core.log.commit(intent, head, seen, context, self._attempt)
         await self._dataset._follow(committed.head)
 
-    def _delta(self, appended: Sequence[Piece], updates: Sequence[Piece]) -> Delta:
+    async def _key_changes(self) -> KeyChanges:
+        assert self._state is not None
+        if self._state.key is None:
+            return KeyChanges()
+        updates = self._updates.writers()
+        return await key_changes(self._state, self._appends.keys(), updates, self._deleted)
+
+    def _delta(
+        self, appended: Sequence[Piece], updates: Sequence[Piece], key_changes: KeyChanges
+    ) -> Delta:
         columns = self._columns
         return Delta(
             appended=self.n_appended,
@@ -364,6 +378,7 @@ class Transaction:
             dropped=columns.dropped,
             metadata=columns.metadata,
             column_metadata=columns.column_metadata,
+            keys=key_changes,
         )
 
     async def _base_number(self) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, NoReturn, Self, SupportsIndex
 
@@ -12,6 +12,7 @@ from aiolake._aio import Guard
 from aiolake.chunks.assemble import Decode
 from aiolake.chunks.read import MISS
 from aiolake.chunks.stream import Batches, Selection
+from aiolake.dataset.keys import MISSING, is_many, no_such_key, rows_of_keys
 from aiolake.dataset.select import (
     Selector,
     one_position,
@@ -205,6 +206,37 @@ class View:
         except NotFoundError as error:
             raise await self._core.explained(error, self.snapshot) from error
 
+    async def _get(
+        self, key: Any, *, columns: Iterable[str] | None, decode: bool, default: Any
+    ) -> Any:
+        """Read rows by key; see ``Dataset.get``."""
+        self._guard.check()
+        names = self._names if columns is None else self._checked(columns)
+        how = Decode.FULL if decode else Decode.RAW
+        many = is_many(key)
+        if many and default is not MISSING:
+            raise InvalidInputError("default= goes with a single key, not with several")
+        keys = key if many else [key]
+        try:
+            ids = await rows_of_keys(self._core, self._state, keys)
+            if len(ids) and ids.min() < 0:
+                if default is not MISSING:
+                    return default
+                assert self._state.key is not None
+                missing = keys[int(np.argmin(ids))]
+                raise no_such_key(self._core, self._state.key.name, missing, many=many)
+            if many:
+                return dict(await self._state.reader.batch(ids, names, how))
+            return await self._row(int(ids[0]), names, how)
+        except NotFoundError as error:
+            raise await self._core.explained(error, self.snapshot) from error
+
+    async def _row(self, id: int, names: Sequence[str], how: Decode) -> dict[str, Any]:
+        row = self._state.reader.row_now(id, names, how)
+        if any(value is MISS for value in row.values()):
+            await self._state.reader.complete(id, row, how)
+        return row
+
     async def read_bytes(
         self,
         row: SupportsIndex,
@@ -266,8 +298,14 @@ class View:
             return self._schema.select(columns).names
         names = tuple(columns)
         if names != self._last_checked or not names:
-            self._last_checked = self._schema.select(names).names
+            self._last_checked = self._with_hidden().select(names).names
         return names
+
+    def _with_hidden(self) -> Schema:
+        """The columns that may be named: the selected ones, and the rows' metadata."""
+        hidden = self._state.row_metadata
+        columns = self._schema.columns
+        return self._schema if hidden is None else Schema((*columns, hidden))
 
     def _ids(self, start: int, stop: int) -> Ids:
         return self._rows.take(np.arange(start, stop, dtype=np.int64))

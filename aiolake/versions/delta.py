@@ -158,8 +158,10 @@ def apply(delta: Delta, base: Snapshot, state: LogState, cache: KeyCache) -> Ste
     description = yield from load_description(base)
     planned = yield from _plan_keys(delta, base, description, state, cache)
     ids = {new.id: state.next_column_id + i for i, new in enumerate(delta.added)}
-    evolved = Description(
-        _evolve(description.schema, delta, ids), _merged(description.metadata, delta.metadata)
+    evolved = msgspec.structs.replace(
+        description,
+        schema=_evolve(description.schema, delta, ids),
+        metadata=_merged(description.metadata, delta.metadata),
     )
     pieces, lists = base.pieces, base.lists
     if delta.replaced:

@@ -15,6 +15,7 @@ Calls = dict[str, Callable[[], Any]]
 DATASET: dict[str, Callable[[aiolake.Dataset], Any]] = {
     "read": lambda ds: ds.read(0),
     "read batch": lambda ds: ds.read([0, 1]),
+    "get": lambda ds: ds.get("k"),
     "read_bytes": lambda ds: ds.read_bytes(0, "blob"),
     "read_clip": lambda ds: aiolake.read_clip(ds, 0, "blob"),
     "batches": lambda ds: ds.batches(10),
