@@ -64,6 +64,7 @@ if TYPE_CHECKING:
         not_,
         not_null,
     )
+    from aiolake.render.sheet import Sheet, show
     from aiolake.types import (
         Audio,
         BBox,
@@ -141,6 +142,7 @@ __all__ = [
     "Shapes",
     "Sizes",
     "Skipped",
+    "Sheet",
     "SnapshotDiff",
     "SnapshotExpiredError",
     "SnapshotInfo",
@@ -178,6 +180,7 @@ __all__ = [
     "open_dataset",
     "optimize",
     "read_clip",
+    "show",
     "verify",
 ]
 
@@ -237,6 +240,7 @@ _HOMES = {
         "not_",
         "not_null",
     ),
+    "aiolake.render.sheet": ("Sheet", "show"),
     "aiolake.types": (
         "Audio",
         "BBox",

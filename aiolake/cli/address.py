@@ -8,11 +8,11 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from aiolake import urls
-from aiolake.cli.show import shown_path
 from aiolake.dataset.dataset import Dataset
 from aiolake.dataset.open import open_dataset
 from aiolake.dataset.session import Session
 from aiolake.errors import NotFoundError
+from aiolake.render.text import shown_path
 from aiolake.urls import Reference, split_reference
 
 __all__ = ["opened"]

@@ -21,6 +21,7 @@ from aiolake.cli.inspect import info, log, ls
 from aiolake.cli.pictures import export_images
 from aiolake.cli.refs import branch, tag
 from aiolake.cli.rewrite import expire, optimize
+from aiolake.cli.sheet import show
 from aiolake.cli.shells import completion
 from aiolake.cli.upkeep import gc, verify
 
@@ -34,7 +35,7 @@ app = App(
 )
 _SECTIONS: dict[str, tuple[Callable[..., Any], ...]] = {
     "Begin": (demo, create),
-    "Look": (info, ls, cat, export_images, verify),
+    "Look": (info, ls, cat, show, export_images, verify),
     "Versions": (log, diff, branch, tag, restore),
     "Upkeep": (doctor, optimize, expire, gc, rm),
     "Shell": (completion,),

@@ -13,8 +13,8 @@ from aiolake.cli.address import opened
 from aiolake.cli.common import DEFAULTS, Common
 from aiolake.cli.exits import Exit
 from aiolake.cli.output import Output, is_terminal
-from aiolake.cli.show import as_json, cell, is_encoded, printable
 from aiolake.errors import InvalidInputError, NotFoundError
+from aiolake.render.text import as_json, cell, is_encoded, printable
 from aiolake.types import Bytes, ClassLabel, ColumnType, Image, Json, Sequence, Text
 
 __all__ = ["cat"]

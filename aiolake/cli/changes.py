@@ -8,9 +8,9 @@ from aiolake.cli.address import opened
 from aiolake.cli.common import DEFAULTS, Common
 from aiolake.cli.exits import Exit
 from aiolake.cli.output import Output
-from aiolake.cli.show import count, printable
 from aiolake.dataset.dataset import Dataset
 from aiolake.errors import InvalidInputError, NotFoundError
+from aiolake.render.text import count, printable
 from aiolake.types import Column, summary
 from aiolake.versions.history import SchemaDiff, SnapshotDiff
 

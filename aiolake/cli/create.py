@@ -14,11 +14,11 @@ from aiolake.cli.columns import parse_columns
 from aiolake.cli.common import DEFAULTS, Common
 from aiolake.cli.exits import Exit
 from aiolake.cli.output import Output
-from aiolake.cli.show import count, printable, size
 from aiolake.dataset.dataset import Dataset
 from aiolake.dataset.describe import column_sizes
 from aiolake.dataset.open import create_dataset, delete_dataset
 from aiolake.errors import InvalidInputError
+from aiolake.render.text import count, printable, size
 from aiolake.types import Column, ColumnType, summary
 
 __all__ = ["create", "rm"]

@@ -11,7 +11,12 @@ from aiolake.cli.common import DEFAULTS, Common
 from aiolake.cli.exits import Exit
 from aiolake.cli.output import Output
 from aiolake.cli.rows import parse_rows
-from aiolake.cli.show import (
+from aiolake.dataset.dataset import Dataset
+from aiolake.dataset.describe import column_sizes
+from aiolake.dataset.history import SnapshotInfo
+from aiolake.dataset.view import View
+from aiolake.errors import InvalidInputError
+from aiolake.render.text import (
     as_json,
     cell,
     count,
@@ -22,11 +27,6 @@ from aiolake.cli.show import (
     values_of,
     when,
 )
-from aiolake.dataset.dataset import Dataset
-from aiolake.dataset.describe import column_sizes
-from aiolake.dataset.history import SnapshotInfo
-from aiolake.dataset.view import View
-from aiolake.errors import InvalidInputError
 from aiolake.types import Column, summary
 
 __all__ = ["info", "log", "ls"]

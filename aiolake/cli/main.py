@@ -80,7 +80,7 @@ def _explained(error: BaseException) -> str:
 
 
 def _fail(message: str, code: Exit) -> int:
-    from aiolake.cli.show import printable
+    from aiolake.render.text import printable
 
     print(f"aiolake: {printable(message, keep=chr(10))}", file=sys.stderr, flush=True)
     return code

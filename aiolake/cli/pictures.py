@@ -13,10 +13,10 @@ from aiolake.cli.common import DEFAULTS, Common
 from aiolake.cli.exits import Exit
 from aiolake.cli.output import Output
 from aiolake.cli.rows import parse_rows
-from aiolake.cli.show import count, picture_format, shown_path, values_of
 from aiolake.dataset.dataset import Dataset
 from aiolake.dataset.view import View
 from aiolake.errors import AlreadyExistsError, InvalidInputError
+from aiolake.render.text import count, picture_format, shown_path, values_of
 from aiolake.types import ClassLabel, Image
 
 __all__ = ["export_images"]

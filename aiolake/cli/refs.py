@@ -8,8 +8,8 @@ from aiolake.cli.address import opened
 from aiolake.cli.common import DEFAULTS, Common
 from aiolake.cli.exits import Exit
 from aiolake.cli.output import Output
-from aiolake.cli.show import printable
 from aiolake.errors import InvalidInputError
+from aiolake.render.text import printable
 
 __all__ = ["branch", "tag"]
 

@@ -9,11 +9,11 @@ from aiolake.cli.duration import parse_duration
 from aiolake.cli.exits import Exit
 from aiolake.cli.output import Output
 from aiolake.cli.progress import bytes_moved
-from aiolake.cli.show import count, printable
 from aiolake.dataset import maintain
 from aiolake.dataset import optimize as rewriting
 from aiolake.dataset.session import Session
 from aiolake.errors import InvalidInputError
+from aiolake.render.text import count, printable
 
 __all__ = ["expire", "optimize"]
 

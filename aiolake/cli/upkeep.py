@@ -11,10 +11,10 @@ from aiolake.cli.duration import parse_duration
 from aiolake.cli.exits import Exit
 from aiolake.cli.output import Output
 from aiolake.cli.progress import bytes_moved
-from aiolake.cli.show import count, printable, size
 from aiolake.dataset import maintain
 from aiolake.dataset.maintain import Collected, Verified
 from aiolake.dataset.session import Session
+from aiolake.render.text import count, printable, size
 
 __all__ = ["gc", "verify"]
 

@@ -15,6 +15,7 @@ from aiolake._aio import Guard
 from aiolake.chunks.stream import Batches
 from aiolake.dataset.history import History
 from aiolake.dataset.keys import MISSING
+from aiolake.dataset.notebook import described
 from aiolake.dataset.refs import Branches, Tags
 from aiolake.dataset.select import Selector
 from aiolake.dataset.session import Lease
@@ -139,6 +140,11 @@ class Dataset:
     def __repr__(self) -> str:
         at = self._branch or "fixed"
         return f"<Dataset {self.url}@{self.snapshot} ({at}): {len(self):,} rows>"
+
+    def _repr_html_(self) -> str:
+        at = f"branch {self._branch}" if self._branch else "fixed"
+        facts = f"snapshot {self.snapshot} ({at}), {len(self):,} rows"
+        return described(self.url, facts, self.schema.columns)
 
     def __iter__(self) -> NoReturn:
         self._view.__iter__()

@@ -13,6 +13,7 @@ from aiolake.chunks.assemble import Decode
 from aiolake.chunks.read import MISS
 from aiolake.chunks.stream import Batches, Selection
 from aiolake.dataset.keys import MISSING, is_many, no_such_key, rows_of_keys
+from aiolake.dataset.notebook import described
 from aiolake.dataset.select import (
     Selector,
     one_position,
@@ -74,6 +75,10 @@ class View:
     def __repr__(self) -> str:
         columns = ", ".join(self._names)
         return f"<View of {self._core.url}@{self.snapshot}: {len(self):,} rows of {columns}>"
+
+    def _repr_html_(self) -> str:
+        facts = f"snapshot {self.snapshot}, a view of {len(self):,} rows"
+        return described(self._core.url, facts, self._schema.columns)
 
     def __reduce__(self) -> NoReturn:
         raise TypeError("a view is not pickled; send ds.spec and the selection, and open it there")

@@ -32,10 +32,10 @@ from aiolake.cli.demo.sheet import write_sheet
 from aiolake.cli.demo.source import Source
 from aiolake.cli.exits import Exit
 from aiolake.cli.output import Output
-from aiolake.cli.show import count, printable, shown_path, size
 from aiolake.dataset.dataset import Dataset
 from aiolake.dataset.open import create_dataset, open_dataset
 from aiolake.errors import InvalidInputError
+from aiolake.render.text import count, printable, shown_path, size
 from aiolake.types import ClassLabel
 
 __all__ = ["demo"]

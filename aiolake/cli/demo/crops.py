@@ -12,7 +12,7 @@ import numpy as np
 
 from aiolake.cli.demo.source import Row
 from aiolake.cli.photographs import photographs
-from aiolake.cli.show import count
+from aiolake.render.text import count
 from aiolake.types import ClassLabel, ColumnType, Image, Tensor
 
 if TYPE_CHECKING:

@@ -10,9 +10,9 @@ from pathlib import Path
 from aiolake._aio import WorkPool, map_concurrently
 from aiolake.cli.demo.source import Row
 from aiolake.cli.output import Progress
-from aiolake.cli.show import count
 from aiolake.codecs import FixedCodec, codec_of
 from aiolake.errors import AiolakeError, InvalidInputError, NotFoundError
+from aiolake.render.text import count
 from aiolake.types import ClassLabel, ColumnType, Image, Text
 
 __all__ = ["Folder", "FolderSource", "Refused", "check_pictures", "find_files"]

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from aiolake.cli.show import shortened
+from aiolake.render.text import shortened
 
 if TYPE_CHECKING:
     from PIL.Image import Image as Picture

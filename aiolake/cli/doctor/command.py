@@ -12,9 +12,9 @@ from aiolake.cli.doctor.findings import Finding, Verdict, worst
 from aiolake.cli.doctor.store import check_store
 from aiolake.cli.exits import Exit
 from aiolake.cli.output import Output
-from aiolake.cli.show import printable
 from aiolake.dataset.session import Session
 from aiolake.errors import AiolakeError, NotFoundError
+from aiolake.render.text import printable
 from aiolake.urls import split_reference
 
 __all__ = ["doctor"]

@@ -7,11 +7,11 @@ from datetime import timedelta
 from time import perf_counter
 
 from aiolake.cli.doctor.findings import Finding, Verdict
-from aiolake.cli.show import count, printable, size
 from aiolake.dataset import maintain
 from aiolake.dataset.dataset import Dataset
 from aiolake.dataset.describe import column_sizes
 from aiolake.errors import AiolakeError
+from aiolake.render.text import count, printable, size
 
 __all__ = ["check_dataset"]
 

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from aiolake.cli.show import size
+from aiolake.render.text import size
 
 __all__ = ["Finding", "Verdict", "latency_text", "rate_text", "worst"]
 

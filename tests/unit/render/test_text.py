@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from aiolake import Audio, Bytes, ClassLabel, ColumnType, Image, Json, Tensor, Text, Video
-from aiolake.cli.show import as_json, cell, count, picture_format, printable, shortened, size
-from aiolake.cli.show import values_of as values
+from aiolake.render.text import as_json, cell, count, picture_format, printable, shortened, size
+from aiolake.render.text import values_of as values
 
 
 @pytest.mark.parametrize(
