@@ -21,7 +21,7 @@ def test_info_says_what_a_dataset_is(cli: Cli, pets: Path) -> None:
 def test_info_gives_the_stored_bytes_of_each_column(cli: Cli, pets: Path) -> None:
     facts = cli.ok("info", f"{pets}@two", "--json").document
     sizes = {column["name"]: column["nbytes"] for column in facts["columns"]}
-    assert (sizes["label"], sizes["vector"], sizes["score"], sizes["raw"]) == (8, 24, 16, 3)
+    assert (sizes["label"], sizes["vector"], sizes["score"], sizes["points"]) == (8, 24, 16, 4)
     assert facts["nbytes"] == sum(sizes.values())
 
 

@@ -11,8 +11,12 @@ from pathlib import Path
 import pytest
 
 import aiolake
-from aiolake import Bytes
+from aiolake import Bytes, Tensor
 from tests.cli.running import Cli
+
+
+ROW = Tensor("uint8", (None,))
+"""A type whose samples are checked one by one."""
 
 
 def copy_of(pets: Path, tmp_path: Path) -> Path:
@@ -92,8 +96,8 @@ def test_verify_does_not_flood_a_screen(cli: Cli, tmp_path: Path) -> None:
     root = tmp_path / "many"
 
     async def build() -> None:
-        async with aiolake.create_dataset(root, {"x": Bytes()}) as ds, ds.transaction() as tx:
-            await tx.append({"x": bytes([i])} for i in range(100))
+        async with aiolake.create_dataset(root, {"x": ROW}) as ds, ds.transaction() as tx:
+            await tx.append({"x": [i]} for i in range(100))
 
     asyncio.run(build())
     chunk = a_chunk(root)

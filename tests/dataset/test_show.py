@@ -14,6 +14,7 @@ from PIL import Image as Pictures
 
 import aiolake
 from aiolake import (
+    Audio,
     BBox,
     Bytes,
     ClassLabel,
@@ -28,6 +29,7 @@ from aiolake import (
     OutOfRangeError,
     Tensor,
     Text,
+    Video,
 )
 from aiolake import Sequence as Many
 
@@ -147,3 +149,17 @@ async def test_pictures_of_every_mode_are_shown(tmp_path: Path, mode: str) -> No
         (card,) = (await aiolake.show(ds)).cards
     assert card.fields[0].picture is not None
     assert card.fields[0].picture.size == (40, 30)
+
+
+async def test_films_and_sounds_are_shown(tmp_path: Path) -> None:
+    schema: dict[str, ColumnType] = {"film": Video(rate=5), "sound": Audio(sample_rate=8000)}
+    frames = np.zeros((3, 32, 48, 3), np.uint8)
+    frames[0] = 250
+    row = {"film": frames, "sound": np.sin(np.arange(4000) / 9).astype(np.float32)}
+    async with await made(tmp_path / "ds", schema, [row]) as ds:
+        (card,) = (await aiolake.show(ds)).cards
+    film, sound = (field.picture for field in card.fields)
+    assert film is not None
+    assert film.size == (48, 32)
+    assert np.asarray(film)[20, 20].min() > 230
+    assert sound is not None
