@@ -14,7 +14,6 @@ import aiolake
 from aiolake import Bytes, Tensor
 from tests.cli.running import Cli
 
-
 ROW = Tensor("uint8", (None,))
 """A type whose samples are checked one by one."""
 
