@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 
 __all__ = ["read_clip"]
 
+_LONGEST_S = 1e9
+"""No medium is as long, and in the finest unit of time it is a number FFmpeg can hold."""
+
 
 async def read_clip(
     dataset: Dataset | View,
@@ -82,5 +85,5 @@ def _seconds(value: object, name: str) -> float:
     if isinstance(value, SupportsFloat) and not isinstance(value, str | bool | np.bool_):
         seconds = float(value)
         if math.isfinite(seconds):
-            return seconds
+            return min(seconds, _LONGEST_S)
     raise InvalidInputError(f"{name} is in seconds, or a timedelta; got {value!r}")

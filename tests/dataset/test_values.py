@@ -16,6 +16,7 @@ from hypothesis.extra import numpy as hnp
 
 import aiolake
 from aiolake import (
+    Audio,
     BBox,
     Bytes,
     ClassLabel,
@@ -30,14 +31,18 @@ from aiolake import (
     Sequence,
     Tensor,
     Text,
+    Video,
 )
 from tests.dataset.helpers import Backend, png, same
+from tests.media.files import frames_in, samples_in, video, waveform
 from tests.scale import pick
 
 OPTIONS = Options(chunk_bytes=1500, small_bytes=400, decode_threads=1)
 MIB = 1 << 20
 LABELS = ("daisy", "rose", "tulip")
 PICTURES = [png(h, w, seed) for h, w, seed in ((1, 1, 0), (3, 2, 1), (2, 5, 2))]
+FILMS = [video(name, 2, 16, 16) for name in ("mjpeg avi", "vp8 webm")]
+SOUNDS = [waveform(name, 90, 1) for name in ("wav 16", "flac 16")]
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers(-(2**53), 2**53) | st.text(max_size=5)
     | st.floats(allow_nan=False, allow_infinity=False),
@@ -110,6 +115,8 @@ TYPES: dict[str, tuple[ColumnType, st.SearchStrategy[Any]]] = {
     "bytes": (Bytes(), st.binary(max_size=40) | st.just(bytes(3000))),
     "bytes zstd": (Bytes("zstd"), st.binary(max_size=40)),
     "image": (Image(), st.sampled_from(PICTURES)),
+    "video": (Video(), st.sampled_from(FILMS)),
+    "audio": (Audio(), st.sampled_from(SOUNDS)),
     "fixed text": (Text(max_bytes=9), short_texts(9)),
     "fixed text zstd": (Text("zstd", 600), short_texts(600)),
     "boxes": (BBox(), numbers(-9, 9, None, 4).map(corners)),
@@ -207,6 +214,10 @@ def check_decoded(type: ColumnType, found: Any, written: Any) -> None:
     elif isinstance(type, Image):
         assert found.dtype == np.uint8
         assert found.ndim == 3
+    elif isinstance(type, Video):
+        assert same(found, frames_in(written))
+    elif isinstance(type, Audio):
+        assert same(found, samples_in(written))
     elif isinstance(type, Sequence) and not is_array_column(type.of):
         check_each(check_decoded, type.of, found, written)
     else:

@@ -24,6 +24,7 @@ from aiolake import (
     VideoClip,
     read_clip,
 )
+from aiolake._aio import Tasks
 from aiolake.codecs.media.clips import Span, video_clip
 from aiolake.codecs.media.files import WholeFile
 from aiolake.testing import cancel_at_each_step
@@ -63,6 +64,10 @@ async def test_clips_of_rows_and_views(ds: aiolake.Dataset) -> None:
     assert isinstance(whole, AudioClip)
     np.testing.assert_array_equal(whole.samples, samples_in(heard))
     assert await read_clip(ds, 1, "film", 0, 1) is None
+    for start in (7, 1e30):
+        late = await read_clip(ds, 0, "film", start, 1e300)
+        assert isinstance(late, VideoClip)
+        assert late.frames.shape == (0, 48, 64, 3)
 
 
 @pytest.mark.parametrize(
@@ -164,6 +169,34 @@ async def test_many_clips_at_once_with_few_threads() -> None:
         assert isinstance(clip, VideoClip)
         np.testing.assert_allclose(clip.times, i + np.arange(5) / 10, atol=1e-9)
     assert [task.result() for task in reads] == [data[i * MIB : i * MIB + 9] for i in range(5)]
+
+
+async def test_closing_the_session_meanwhile_ends_the_clip() -> None:
+    data = large_wav(10 * MIB)
+    backend = Backend()
+    async with created(backend, {"sound": Audio()}) as ds:
+        await append(ds, sound=[data])
+    seen: list[object] = []
+
+    async def read(ds: aiolake.Dataset, second: int) -> None:
+        try:
+            seen.append(await read_clip(ds, 0, "sound", second, second + 1))
+        except ClosedError:
+            seen.append("closed")
+
+    async with (
+        asyncio.timeout(20),
+        backend.session() as session,
+        Tasks() as reads,
+        aiolake.open_dataset(backend.url, session=session) as ds,
+    ):
+        for second in range(20):
+            reads.start(read(ds, second), name="read a clip")
+        await asyncio.sleep(0.001)
+        await session.aclose()
+        await reads.join()
+    assert len(seen) == 20
+    assert "closed" in seen
 
 
 @pytest.fixture(params=["memory", "local"])

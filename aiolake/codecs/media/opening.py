@@ -99,7 +99,9 @@ def opened(file: MediaFile, container: Container) -> Iterator[InputContainer]:
             file,
             "r",
             format=container.demuxer,
-            options=dict(_OPTIONS),
+            # Not options=, which are given to each stream too: PyAV up to 17 crashes where
+            # streams are found late, as in Flash video.
+            container_options=dict(_OPTIONS),
             metadata_errors="replace",
             io_open=_refuse,
         ) as medium,
