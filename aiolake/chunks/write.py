@@ -21,6 +21,7 @@ from aiolake.codecs import (
     FixedCodec,
     FixedRows,
     codec_of,
+    without_mask,
 )
 from aiolake.errors import InvalidInputError
 from aiolake.format.entry import Piece
@@ -75,7 +76,10 @@ def _encode(target: Target, values: Any, first_row: int) -> EncodedColumn:
     codec = codec_of(target.type)
     encoded: list[Encoded | None] = []
     try:
-        if isinstance(codec, FixedCodec | ByteCodec):
+        if isinstance(codec, FixedCodec):
+            return codec.encode_rows(values)
+        values = without_mask(values)
+        if isinstance(codec, ByteCodec):
             return codec.encode_rows(values)
         for value in values:
             encoded.append(None if value is None else _owned(codec, value))
@@ -290,14 +294,19 @@ def _is_little(columns: Mapping[str, Any]) -> bool:
     """Whether encoding some rows is too little work for a thread: plain values, short bytes."""
     total = 0
     for values in columns.values():
-        for value in values:
-            if isinstance(value, bytes | str):
-                total += len(value)
-            elif hasattr(value, "nbytes"):
-                total += 16 * int(value.nbytes)
-            elif not isinstance(value, int | float | bool | type(None)):
-                total += 1024
+        total += sum(map(_work, values))
     return total <= _LITTLE_NBYTES
+
+
+def _work(value: object, depth: int = 3) -> int:
+    """About how many bytes of text would take as long to encode; lists are looked into so deep."""
+    if isinstance(value, bytes | str):
+        return len(value)
+    if isinstance(value, int | float | bool | type(None)):
+        return 0
+    if isinstance(value, list | tuple):
+        return 1024 + (sum(_work(inner, depth - 1) for inner in value) if depth else 0)
+    return 16 * int(getattr(value, "nbytes", 64))
 
 
 def _packer(target: Target) -> ColumnPacker:

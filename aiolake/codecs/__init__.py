@@ -6,6 +6,7 @@ ml_dtypes are loaded by the first sample that needs them.
 """
 
 from aiolake.codecs.base import Buffer, Encoded, EntryCodec, collate_entries
+from aiolake.codecs.convert import without_mask
 from aiolake.codecs.fixed import FixedCodec, FixedRows, collate
 from aiolake.codecs.geometry import convert_boxes
 from aiolake.codecs.keys import (
@@ -41,4 +42,5 @@ __all__ = [
     "hash_keys",
     "is_key_type",
     "key_values",
+    "without_mask",
 ]

@@ -76,6 +76,20 @@ def _unmasked(value: np.ndarray[Any, Any] | np.generic) -> Array:
     return np.asarray(value)
 
 
+def without_mask(values: Any) -> Any:
+    """Rows of samples of varying size, ``None`` where a masked array masks all of a row.
+
+    What is no masked array is returned as it is.
+    """
+    if isinstance(values, list) or not isinstance(values, np.ndarray) or type(values) is np.ndarray:
+        return values
+    if not isinstance(values, np.ma.MaskedArray) or not values.ndim:
+        return values
+    mask = np.ma.getmaskarray(values).reshape(len(values), -1)
+    missing = set(np.flatnonzero(mask.all(axis=1) & mask.any(axis=1)).tolist())
+    return [None if i in missing else values[i] for i in range(len(values))]
+
+
 def _as_numpy(value: object, dtype: np.dtype[Any] | None) -> Array:
     try:
         return np.asarray(value, dtype)

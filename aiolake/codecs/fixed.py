@@ -203,7 +203,7 @@ def _split(values: object) -> tuple[Values, Valid | None]:
             raise InvalidInputError(f"expected rows, got one value: {describe(values)}")
         if isinstance(array, np.ma.MaskedArray):
             return _split_masked(array)
-        if array.dtype != object:
+        if array.dtype != object and array.dtype.kind != "T":  # a StringDType may hold None
             return array, None
         values = list(array)
     if not isinstance(values, Sequence) or isinstance(values, str | bytes | bytearray | memoryview):

@@ -149,6 +149,8 @@ def decode_json(text: Buffer) -> Any:
 def _number(value: object) -> object:
     if isinstance(value, np.bool_ | np.integer | np.floating):
         return value.item()
+    if isinstance(value, np.str_):
+        return str(value)
     raise NotImplementedError(type(value).__name__)
 
 
@@ -174,7 +176,7 @@ def _plain(value: object, where: str) -> object:
 def _scalar(value: bool | int | str | None, where: str) -> object:
     if isinstance(value, str) and not _is_unicode(value):
         raise InvalidInputError(f"text with a lone surrogate (at {where}) is not Unicode")
-    return value
+    return str(value) if isinstance(value, np.str_) else value
 
 
 def _key(key: object, where: str) -> str:
