@@ -5,12 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from aiolake import keys
-from aiolake.errors import NotFoundError
+from aiolake.dataset.keys import KeyCacheOf
+from aiolake.errors import NotFoundError, ReadOnlyError
 from aiolake.format.entry import Refs
 from aiolake.versions.blobs import load_refs
 from aiolake.versions.commit import Context
-from aiolake.versions.head import Head
+from aiolake.versions.head import Head, snapshot_of, snapshot_of_branch
 from aiolake.versions.intents import Intent, SetBranch, SetTag
+from aiolake.versions.lineage import lineage
+from aiolake.versions.merge import Merge
 
 if TYPE_CHECKING:
     from aiolake.dataset.dataset import Dataset
@@ -61,6 +64,58 @@ class Branches(_Names):
         n = keys.check_snapshot(snapshot)
         head, refs = await self._refs()
         await self._commit(SetBranch(name=name, snapshot=n, expected=_at(refs, name)), head)
+
+    async def merge(self, name: str, *, message: str = "", author: str = "") -> int | None:
+        """Merge another branch's newest snapshot into the handle's branch.
+
+        The rows that it appended since the two parted are appended, with their metadata and keys;
+        its updates, deletes, new columns and changes of metadata are made here too. Payloads are
+        shared, not copied. Where this branch did nothing since, it takes over the other's content.
+
+        Args:
+            name: The other branch.
+            message: Said in the history.
+            author: Likewise.
+
+        Returns:
+            The new snapshot's number, or ``None`` when there is nothing to merge.
+
+        Raises:
+            ConflictError: The branches did what cannot be told apart: they changed one row, gave
+                one key or name, or one of them dropped or renamed columns or was restored. It
+                says what and in which snapshot, and what to do.
+            ReadOnlyError: The handle is fixed at a snapshot.
+            NotFoundError: There is no branch of that name.
+
+        Cost: about one GET for each commit since they parted, and for each list of pieces that
+        they do not share; no payload.
+        """
+        dataset = self._dataset
+        dataset._guard.check()
+        if dataset.branch is None:
+            raise ReadOnlyError("this handle is fixed at a snapshot; open a branch to merge into")
+        keys.check_message(message)
+        keys.check_message(author)
+        head, refs = await self._refs()
+        n = _at(refs, name)
+        assert head.entry is not None
+        log = dataset._core.log
+        ours = await log.run(snapshot_of_branch(head.entry, dataset.branch))
+        theirs = await log.run(snapshot_of(head.entry, n))
+        if not (await log.run(lineage(ours, theirs))).theirs:
+            return None
+        intent = Merge(
+            on_branch=dataset.branch,
+            snapshot=n,
+            source=name,
+            message=message,
+            author=author,
+            cache=KeyCacheOf(dataset._core),
+        )
+        context = Context(dataset.url, keys.new_id())
+        committed = await log.commit(intent, head, (), context)
+        await dataset._follow(committed.head)
+        return committed.entry.n
 
     async def delete(self, name: str) -> None:
         """Delete a branch; its snapshots stay until they are expired."""

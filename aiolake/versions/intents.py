@@ -32,6 +32,7 @@ from aiolake.versions.keys import KeyCache, NoCache
 from aiolake.versions.steps import Steps
 
 __all__ = [
+    "BaseIntent",
     "Body",
     "Close",
     "Collect",
@@ -43,6 +44,8 @@ __all__ = [
     "Restore",
     "SetBranch",
     "SetTag",
+    "branch_head",
+    "named",
 ]
 
 DEFAULT_BRANCH = "main"
@@ -98,7 +101,7 @@ class Intent(Protocol):
         ...
 
 
-def _named(refs: Refs, *, branch: str | None = None, tag: str | None = None, n: int | None) -> Refs:
+def named(refs: Refs, *, branch: str | None = None, tag: str | None = None, n: int | None) -> Refs:
     """A table with one name set, or (``n`` is ``None``) taken away."""
 
     def changed(table: dict[str, int | None], name: str | None) -> dict[str, int | None]:
@@ -111,21 +114,27 @@ def _named(refs: Refs, *, branch: str | None = None, tag: str | None = None, n: 
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Base:
+class BaseIntent:
+    """What most intents say: nothing touched, on no branch, no objects."""
+
     @property
     def effects(self) -> Effects:
+        """See ``Intent``."""
         return Effects()
 
     @property
     def branch(self) -> str | None:
+        """See ``Intent``."""
         return None
 
     @property
     def min_base(self) -> int | None:
+        """See ``Intent``."""
         return None
 
     @property
     def columns(self) -> frozenset[int]:
+        """See ``Intent``."""
         return frozenset()
 
     def _body(self, entry: Entry, kind: str, effects: Effects, **changes: Any) -> Body:
@@ -137,7 +146,7 @@ class _Base:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Create(_Base):
+class Create(BaseIntent):
     """Begin a dataset, in an empty log or after one that was deleted.
 
     The columns of ``description`` carry ids from 0; they are moved past the log's counter.
@@ -199,7 +208,7 @@ def _moved(description: Description, by: int) -> Description:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Commit(_Base):
+class Commit(BaseIntent):
     """A transaction's delta on a branch."""
 
     on_branch: str
@@ -233,7 +242,7 @@ class Commit(_Base):
     def build(self, head: Head, url: str) -> Steps[Body]:
         """See ``Intent``."""
         entry = require_dataset(head, url)
-        parent = yield from _branch_head(entry, self.on_branch)
+        parent = yield from branch_head(entry, self.on_branch)
         assert parent.snapshot is not None
         applied = yield from apply(self.delta, parent.snapshot, entry.state, self.cache)
         snapshot = msgspec.structs.replace(
@@ -243,7 +252,7 @@ class Commit(_Base):
             message=self.message,
             author=self.author,
         )
-        refs = _named(entry.refs, branch=self.on_branch, n=head.n + 1)
+        refs = named(entry.refs, branch=self.on_branch, n=head.n + 1)
         return self._body(
             entry,
             self.kind,
@@ -255,7 +264,8 @@ class Commit(_Base):
         )
 
 
-def _branch_head(entry: Entry, branch: str) -> Steps[Entry]:
+def branch_head(entry: Entry, branch: str) -> Steps[Entry]:
+    """The newest snapshot of a branch that is committed to."""
     refs = yield from refs_with(entry, branch=branch)
     n = refs.branches.get(branch)
     if n is None:
@@ -266,7 +276,7 @@ def _branch_head(entry: Entry, branch: str) -> Steps[Entry]:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Restore(_Base):
+class Restore(BaseIntent):
     """A new snapshot of a branch with the content of an older one."""
 
     on_branch: str
@@ -288,7 +298,7 @@ class Restore(_Base):
     def build(self, head: Head, url: str) -> Steps[Body]:
         """See ``Intent``."""
         entry = require_dataset(head, url)
-        parent = yield from _branch_head(entry, self.on_branch)
+        parent = yield from branch_head(entry, self.on_branch)
         source = yield from snapshot_of(entry, self.snapshot)
         assert source.snapshot is not None
         snapshot = msgspec.structs.replace(
@@ -298,12 +308,12 @@ class Restore(_Base):
             message=self.message,
             author=self.author,
         )
-        refs = _named(entry.refs, branch=self.on_branch, n=head.n + 1)
+        refs = named(entry.refs, branch=self.on_branch, n=head.n + 1)
         return self._body(entry, self.kind, self.effects, refs=refs, snapshot=snapshot)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SetBranch(_Base):
+class SetBranch(BaseIntent):
     """Create (``expected`` is ``None``), move or delete (``snapshot`` is ``None``) a branch.
 
     ``expected`` is the snapshot it must have: what the caller saw.
@@ -330,12 +340,12 @@ class SetBranch(_Base):
             _check_free((yield from refs_with(entry, tag=self.name)).tags, "tag", self.name)
         if self.snapshot is not None:
             yield from snapshot_of(entry, self.snapshot)
-        refs = _named(entry.refs, branch=self.name, n=self.snapshot)
+        refs = named(entry.refs, branch=self.name, n=self.snapshot)
         return self._body(entry, self.kind, self.effects, refs=refs)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SetTag(_Base):
+class SetTag(BaseIntent):
     """Create a tag, or delete it (``snapshot`` is ``None``)."""
 
     name: str
@@ -358,7 +368,7 @@ class SetTag(_Base):
             _check_free(branches, "branch", self.name)
         if self.snapshot is not None:
             yield from snapshot_of(entry, self.snapshot)
-        refs = _named(entry.refs, tag=self.name, n=self.snapshot)
+        refs = named(entry.refs, tag=self.name, n=self.snapshot)
         return self._body(entry, self.kind, self.effects, refs=refs)
 
 
@@ -384,7 +394,7 @@ def _check_name(what: str, name: str, found: int | None, expected: int | None) -
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Expire(_Base):
+class Expire(BaseIntent):
     """Move the line below which snapshots may be opened only while a name holds them."""
 
     below: int
@@ -399,7 +409,7 @@ class Expire(_Base):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Collect(_Base):
+class Collect(BaseIntent):
     """Raise the fence: transactions that began below it may not commit any more.
 
     ``below`` is ``None`` for the entry's own number.
@@ -419,7 +429,7 @@ class Collect(_Base):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Close(_Base):
+class Close(BaseIntent):
     """Delete the dataset; its log stays."""
 
     kind: str = "closed"
@@ -433,7 +443,7 @@ class Close(_Base):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Noop(_Base):
+class Noop(BaseIntent):
     """Fill a slot, so that a put that may still land cannot."""
 
     kind: str = "noop"

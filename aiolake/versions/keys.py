@@ -54,6 +54,7 @@ __all__ = [
     "compacted",
     "find_keys",
     "plan_keys",
+    "read_records",
     "spill_keys",
 ]
 
@@ -393,6 +394,16 @@ def _with_run(
     if is_held(len(kept), run):
         cache.put((run_key(run), "run"), records, records.nbytes)
     return KeyIndex((*kept, run))
+
+
+def read_records(index: KeyIndex, cache: KeyCache) -> Steps[Records]:
+    """Every record of an index.
+
+    Cost: reads all of it.
+    """
+    runs = yield from _read_runs(index.runs, cache)
+    newest = decode_records(index.inline)
+    return (yield from _worked(sum(map(len, runs)), merged, (*runs, newest)))
 
 
 def _read_runs(runs: tuple[KeyRun, ...], cache: KeyCache) -> Steps[list[Records]]:

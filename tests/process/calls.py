@@ -30,6 +30,7 @@ DATASET: dict[str, Callable[[aiolake.Dataset], Any]] = {
     "branches.list": lambda ds: ds.branches.list(),
     "branches.create": lambda ds: ds.branches.create("b"),
     "branches.move": lambda ds: ds.branches.move("main", 1),
+    "branches.merge": lambda ds: ds.branches.merge("b"),
     "branches.delete": lambda ds: ds.branches.delete("b"),
     "tags.list": lambda ds: ds.tags.list(),
     "tags.create": lambda ds: ds.tags.create("t"),
