@@ -27,7 +27,7 @@ from benchmarks.report import INGEST_FAILED, Run, markdown
 
 __all__ = ["Lane", "main"]
 
-_TIMEOUT_S = 240.0
+_TIMEOUT_S = 300.0
 _BUDGET_S = 1.0
 _TINY_BUDGET_S = 0.1
 _WORKLOADS = WORKLOADS_OF["pictures"]

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import random
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator, Sequence
+import time
+from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import aclosing
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -28,6 +31,7 @@ _N_BATCHES = 150
 _N_REOPENS = 20
 _WARM_UP_SINGLES = 64
 _WARM_UP_BATCHES = 2
+_SCAN_BUDGETS = 4
 _SEED = 64
 
 
@@ -180,14 +184,19 @@ def _now(coroutine: Coroutine[Any, Any, Any]) -> Any:
 async def scan(peer: Peer, task: Task) -> Meter:
     """Everything in order; the first pass is timed and counted, another one is checked.
 
-    The first, because some peers keep what they have read once.
+    The first, because some peers keep what they have read once. The pass of a slow peer ends
+    before the last row.
     """
     await peer.open(task.directory)
-    meter = await _pass(peer, peer.scan)
+    meter = await _pass(peer, peer.scan, _SCAN_BUDGETS * task.budget_s)
     row = 0
-    async for answers in peer.scan():
-        row += _count(meter, task, range(row, row + len(answers)), answers, times=0)
-    _require_all(meter, task, row)
+    async with aclosing(peer.scan()) as stream:
+        async for answers in stream:
+            row += _count(meter, task, range(row, row + len(answers)), answers, times=0)
+            if row >= meter.n_samples:
+                break
+    whole = meter.seconds < _SCAN_BUDGETS * task.budget_s
+    _require_all(meter, row, len(task.source) if whole else row)
     await peer.close()
     return meter
 
@@ -195,31 +204,35 @@ async def scan(peer: Peer, task: Task) -> Meter:
 async def shuffle(peer: Peer, task: Task) -> Meter:
     """Everything in a random order; the first pass is timed, another one is checked and judged."""
     await peer.open(task.directory)
-    meter = await _pass(peer, lambda: peer.shuffled(task.round))
+    meter = await _pass(peer, lambda: peer.shuffled(task.round), math.inf)
     order: list[int] = []
     async for answers in peer.shuffled(task.round + 1):
         order += map(task.source.find, answers)
     meter.nbytes = task.source.nbytes
     meter.notes = asdict(judge(order, len(task.source)))
-    _require_all(meter, task, len(order))
+    _require_all(meter, len(order), len(task.source))
     await peer.close()
     return meter
 
 
-async def _pass(peer: Peer, stream: Callable[[], AsyncIterator[Sequence[Any]]]) -> Meter:
-    requests = peer.requests()
+async def _pass(
+    peer: Peer, stream: Callable[[], AsyncGenerator[Sequence[Any], None]], limit_s: float
+) -> Meter:
+    requests, until = peer.requests(), time.perf_counter() + limit_s
     with Meter() as meter:
-        async for answers in stream():
-            meter.n_samples += len(answers)
+        async with aclosing(stream()) as passing:
+            async for answers in passing:
+                meter.n_samples += len(answers)
+                if time.perf_counter() > until:
+                    break
     meter.requests = _difference(peer.requests(), requests)
     return meter
 
 
-def _require_all(meter: Meter, task: Task, n_checked: int) -> None:
-    if (meter.n_samples, n_checked) != (len(task.source), len(task.source)):
+def _require_all(meter: Meter, n_checked: int, n_wanted: int) -> None:
+    if (meter.n_samples, n_checked) != (n_wanted, n_wanted):
         raise WrongBytesError(
-            f"a pass gave {meter.n_samples} samples and another one {n_checked}, "
-            f"of {len(task.source)}"
+            f"a pass gave {meter.n_samples} samples and another one {n_checked}, of {n_wanted}"
         )
 
 

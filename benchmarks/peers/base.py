@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -51,11 +51,11 @@ class Peer(Protocol):
         """Some rows' samples, in the order asked for."""
         ...
 
-    def scan(self) -> AsyncIterator[Sequence[Any]]:
+    def scan(self) -> AsyncGenerator[Sequence[Any], None]:
         """All samples in order, some at a time."""
         ...
 
-    def shuffled(self, seed: int) -> AsyncIterator[Sequence[Any]]:
+    def shuffled(self, seed: int) -> AsyncGenerator[Sequence[Any], None]:
         """All samples in a random order, some at a time."""
         ...
 

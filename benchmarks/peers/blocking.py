@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
+from collections.abc import AsyncGenerator, Iterable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import Any, Self
@@ -47,12 +47,12 @@ class BlockingPeer:
         """One after the other, where a peer has no better way."""
         return [await self.read_one(row) for row in rows]
 
-    async def scan(self) -> AsyncIterator[Sequence[Any]]:
+    async def scan(self) -> AsyncGenerator[Sequence[Any], None]:
         """Batches of consecutive rows, where a peer has no better way."""
         for start in range(0, self._n_rows, BATCH):
             yield await self.read_many(range(start, min(self._n_rows, start + BATCH)))
 
-    async def shuffled(self, seed: int) -> AsyncIterator[Sequence[Any]]:
+    async def shuffled(self, seed: int) -> AsyncGenerator[Sequence[Any], None]:
         """Batches of a random permutation, where a peer has no shuffle of its own."""
         order = list(range(self._n_rows))
         random.Random(seed).shuffle(order)

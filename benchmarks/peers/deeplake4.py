@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -44,7 +44,7 @@ class DeepLakePeer(BlockingPeer):
         values: Sequence[Any] = self._column[list(rows)]
         return values
 
-    async def scan(self) -> AsyncIterator[Sequence[Any]]:
+    async def scan(self) -> AsyncGenerator[Sequence[Any], None]:
         """``batches`` prefetches; it reads the labels too, which are few bytes."""
         for batch in self._ds.batches(BATCH):
             yield batch[_COLUMN]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from itertools import accumulate
 from pathlib import Path
 from typing import Any
@@ -124,7 +124,7 @@ class TextFile(BlockingPeer):
         start = self._ends[row]
         return os.pread(self._file, self._ends[row + 1] - 1 - start, start).decode()
 
-    async def scan(self) -> AsyncIterator[Sequence[Any]]:
+    async def scan(self) -> AsyncGenerator[Sequence[Any], None]:
         """Lines, as Python reads them."""
         with open(self._path, encoding="utf-8", newline="\n") as lines:
             for group in gathered(line[:-1] for line in lines):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncGenerator, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -47,7 +47,7 @@ class LancePeer(BlockingPeer):
         """A take."""
         return self._values(self._ds.take(rows, columns=_COLUMNS).column(0))
 
-    async def scan(self) -> AsyncIterator[Sequence[Any]]:
+    async def scan(self) -> AsyncGenerator[Sequence[Any], None]:
         """Batches of the default size, which is faster here than asking for 64 rows."""
         for batch in self._ds.to_batches(columns=_COLUMNS):
             yield self._values(batch.column(0))

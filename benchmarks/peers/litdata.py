@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncGenerator, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -50,12 +50,12 @@ class LitDataPeer(BlockingPeer):
         """An index."""
         return self._ds[row]["sample"]
 
-    async def scan(self) -> AsyncIterator[Sequence[Any]]:
+    async def scan(self) -> AsyncGenerator[Sequence[Any], None]:
         """Iterate, with the default decoding."""
         for group in _groups(StreamingDataset(self._directory)):
             yield group
 
-    async def shuffled(self, seed: int) -> AsyncIterator[Sequence[Any]]:
+    async def shuffled(self, seed: int) -> AsyncGenerator[Sequence[Any], None]:
         """Its own shuffle: chunks, and rows within them."""
         for group in _groups(StreamingDataset(self._directory, shuffle=True, seed=seed)):
             yield group

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from importlib.machinery import ModuleSpec
 from pathlib import Path
 from types import ModuleType
@@ -63,7 +63,7 @@ class MosaicPeer(BlockingPeer):
         """An index."""
         return self._ds[row]["sample"]
 
-    async def shuffled(self, seed: int) -> AsyncIterator[Sequence[Any]]:
+    async def shuffled(self, seed: int) -> AsyncGenerator[Sequence[Any], None]:
         """Its own shuffle."""
         samples = StreamingDataset(
             local=self._directory, batch_size=BATCH, shuffle=True, shuffle_seed=seed

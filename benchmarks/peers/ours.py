@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -79,14 +79,14 @@ class AiolakePeer:
         samples: Sequence[Any] = values[_COLUMN]
         return samples
 
-    async def scan(self) -> AsyncIterator[Sequence[Any]]:
+    async def scan(self) -> AsyncGenerator[Sequence[Any], None]:
         """Stream one column."""
         view = self._ds.select(_COLUMN)
         async with view.batches(BATCH, decode=self._decode) as batches:
             async for batch in batches:
                 yield batch[_COLUMN]
 
-    async def shuffled(self, seed: int) -> AsyncIterator[Sequence[Any]]:
+    async def shuffled(self, seed: int) -> AsyncGenerator[Sequence[Any], None]:
         """Stream a view whose rows are a random permutation."""
         order = list(range(len(self._ds)))
         random.Random(seed).shuffle(order)

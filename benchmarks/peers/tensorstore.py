@@ -6,7 +6,7 @@ picture in its OCDBT database, which was slower at everything but batches.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from itertools import accumulate, pairwise
 from pathlib import Path
 from typing import Any
@@ -78,7 +78,7 @@ class TensorStorePeer(BlockingPeer):
         batch.submit()
         return [self._value(read.result()) for read in reads]
 
-    async def scan(self) -> AsyncIterator[Sequence[Any]]:
+    async def scan(self) -> AsyncGenerator[Sequence[Any], None]:
         """Long slices, the next one read ahead."""
         spans = [
             (start, min(self._n_rows, start + _SCAN_ROWS))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
+from collections.abc import AsyncGenerator, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -39,12 +39,12 @@ class WebDatasetPeer(BlockingPeer):
         """Only the first sample can be had without reading others."""
         raise NotImplementedError
 
-    async def scan(self) -> AsyncIterator[Sequence[Any]]:
+    async def scan(self) -> AsyncGenerator[Sequence[Any], None]:
         """Shards in order."""
         for group in self._groups(webdataset.WebDataset(self._shards, shardshuffle=False)):
             yield group
 
-    async def shuffled(self, seed: int) -> AsyncIterator[Sequence[Any]]:
+    async def shuffled(self, seed: int) -> AsyncGenerator[Sequence[Any], None]:
         """Shuffled shards, and a buffer of 1,000 samples."""
         samples = webdataset.WebDataset(self._shards, shardshuffle=len(self._shards), seed=seed)
         for group in self._groups(samples.shuffle(_SHUFFLE_ROWS)):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -70,7 +70,7 @@ class ZarrPeer(BlockingPeer):
         elements = await self._array.get_coordinate_selection(np.asarray(rows))
         return [self._value(element) for element in elements]
 
-    async def scan(self) -> AsyncIterator[Sequence[Any]]:
+    async def scan(self) -> AsyncGenerator[Sequence[Any], None]:
         """Slices of a shard."""
         for start in range(0, self._n_rows, _SCAN_ROWS):
             elements = await self._array.getitem(slice(start, start + _SCAN_ROWS))

@@ -32,7 +32,7 @@ def job(source: Path, peer: str, workload: str, directory: Path) -> dict[str, An
         "workload": workload,
         "directory": str(directory),
         "round": 1,
-        "budget_s": 0.01,
+        "budget_s": 30.0 if workload == "scan" else 0.01,
     }
 
 
