@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import threading
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -11,6 +12,9 @@ import pytest
 
 import aiolake
 from aiolake import Audio, InvalidInputError, Options, Tensor, Video
+from aiolake.codecs.media import opening
+from aiolake.codecs.media.containers import Container
+from aiolake.codecs.media.files import MediaFile
 from tests.dataset.counted import append, created, opened
 from tests.dataset.helpers import Backend
 from tests.media.files import frames_in, samples_in, sound, video, wave, waveform
@@ -88,6 +92,34 @@ async def test_lists_of_videos() -> None:
         np.testing.assert_array_equal(second, frames_in(video("vp9 webm", 4)))
         assert len(empty) == 0
         assert (await ds.read([1, 2]))["films"] == [[], None]
+
+
+@pytest.mark.parametrize("near", [False, True])
+async def test_media_are_looked_into_by_threads_only(
+    near: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[str] = []
+
+    def noted(file: MediaFile, container: Container) -> Any:
+        seen.append(threading.current_thread().name)
+        return opening.opened(file, container)
+
+    monkeypatch.setattr("aiolake.codecs.media.video.opened", noted)
+    backend = Backend(near=near)
+    async with created(backend, {"film": Video()}) as ds:
+        async with ds.transaction() as tx:
+            await tx.append({"film": FILMS[0]})
+            await tx.update(slice(0, 0), {"film": []})
+        assert len(seen) == 1
+        for row in (0, [0]):
+            await ds.read(row)
+            await ds.read(row)
+        async with ds.batches(1) as batches:
+            assert len([batch async for batch in batches]) == 1
+        assert len(seen) == 6
+        await ds.read(0, decode=False)
+    assert len(seen) == 6
+    assert all(name.startswith("aiolake-work") for name in seen)
 
 
 async def test_byte_ranges(ds: aiolake.Dataset) -> None:
