@@ -17,6 +17,7 @@ from aiolake.codecs import (
     EntryCodec,
     FixedCodec,
     FixedRows,
+    gives_payload,
 )
 from aiolake.ranges import Ids
 from aiolake.stores.base import Buffer
@@ -94,6 +95,8 @@ def batch_of(
 def _entries(
     codec: EntryCodec, located: Located, payloads: Sequence[Buffer], decode: Decode
 ) -> list[object]:
+    if decode is Decode.RAW and gives_payload(codec) and _only_units(located):
+        return [_owned(payloads[unit]) for unit in located.unit.tolist()]
     decoder = _decoder(codec, decode)
     out: list[object] = [None] * located.n
     shapes = located.shape.tolist()
@@ -110,6 +113,12 @@ def _entries(
         for i in rows.tolist():
             out[i] = _constant_value(codec, constant, decode)
     return out
+
+
+def _only_units(located: Located) -> bool:
+    """Whether every row is a payload that is there, in one part."""
+    unit = located.unit
+    return bool(len(unit) and unit.min() >= 0) and not located.null.any()
 
 
 def _place_short(

@@ -144,6 +144,17 @@ class ColumnIndex:
         shape = tuple(block.shape[e].tolist()) if self._ndim else ()
         return One(None, null, key, start, length, crc, shape)
 
+    async def one(self, id: int) -> One | None:
+        """Where a row is, loading what is needed to know it; ``None`` for a payload in parts."""
+        if self._lists:
+            await self._load_lists(id, id + 1)
+        number, ordinal = self._index.locate_one(id)
+        if number >= 0:
+            state = self._state(number)
+            if state.piece.constant is None:
+                await self._blocks([(state, state.rows.block_of(ordinal))])
+        return self.one_now(id)
+
     async def locate(self, ids: Ids) -> Located:
         """Where rows are, loading what is needed to know it.
 
@@ -296,7 +307,10 @@ def _grouped(values: Ids) -> Iterator[tuple[int, Ids]]:
     if (values == first).all():
         yield int(first), np.arange(len(values))
         return
-    order = np.argsort(values, kind="stable")
-    distinct, starts = np.unique(values[order], return_index=True)
-    for value, rows in zip(distinct.tolist(), np.split(order, starts[1:]), strict=True):
-        yield value, np.sort(rows)
+    order = values.argsort(kind="stable")
+    ordered = values[order]
+    ends = [*(np.flatnonzero(ordered[1:] != ordered[:-1]) + 1).tolist(), len(values)]
+    start = 0
+    for stop in ends:
+        yield ordered.item(start), order[start:stop]
+        start = stop

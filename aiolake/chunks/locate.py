@@ -73,6 +73,10 @@ class PieceIndex:
 
     def locate(self, ids: Ids) -> tuple[Ids, Ids]:
         """For each row id its piece (-1: none covers it) and its ordinal among the piece's rows."""
+        if self._only is not None and len(ids):
+            first, stop = self._only
+            if ids.min() >= first and ids.max() < stop:
+                return np.zeros(len(ids), np.int64), ids - first
         interval = np.searchsorted(self._edges, ids, side="right") - 1
         run = self._owner[interval]
         if not len(self._piece):

@@ -100,7 +100,8 @@ class Builder:
         self._row = np.zeros(n, np.int64)
         self._null = np.zeros(n, bool)
         self._shape = np.zeros((n, ndim), np.int64)
-        self._columns: list[tuple[Any, ...]] = []
+        self._columns: list[tuple[Any, Any, Any, Any]] = []
+        self._pages: list[tuple[int, Ids, Flags]] = []
         self._n_units = 0
         self._parted: dict[int, Parted] = {}
 
@@ -110,14 +111,13 @@ class Builder:
             self._shape[rows] = block.shape[e]
         if block.null is not None:
             self._null[rows] = block.null[e]
-        in_parts = block.chunk[e] == IN_PARTS
-        if in_parts.any():
+        if block.parts is not None:
+            in_parts = block.chunk[e] == IN_PARTS
             for row, entry in zip(rows[in_parts].tolist(), e[in_parts].tolist(), strict=True):
                 self._add_parts(block, row, entry)
             rows, e = rows[~in_parts], e[~in_parts]
-        self._unit[rows] = self._n_units + np.arange(len(rows))
-        bitmap = np.zeros(len(e), bool)
-        self._add_units(block, e, np.ones(len(e), np.int64), bitmap)
+        self._unit[rows] = np.arange(self._n_units, self._n_units + len(rows))
+        self._add_units(block, e)
 
     def add_pages(self, block: Block, rows: Ids, places: Places, *, short: bool) -> None:
         """Rows of pages: each page is one unit, however many of its rows are wanted.
@@ -146,10 +146,16 @@ class Builder:
             for row in rows[places.of == k].tolist():
                 self._add_parts(block, row, int(places.entries[k]))
 
-    def _add_units(self, block: Block, e: Ids, n_rows: Ids, bitmap: Flags) -> None:
-        keys = self._numbered(block)[block.chunk[e]] if len(block.chunks) else np.zeros(len(e))
-        self._columns.append((keys, block.offset[e], block.length[e], block.crc[e], n_rows, bitmap))
-        self._n_units += len(e)
+    def _add_units(
+        self, block: Block, e: Ids, n_rows: Ids | None = None, bitmap: Flags | None = None
+    ) -> None:
+        """Units of one row each, or of so many."""
+        n = len(e)
+        keys = self._numbered(block)[block.chunk[e]] if block.chunks else np.zeros(n, np.int64)
+        self._columns.append((keys, block.offset[e], block.length[e], block.crc[e]))
+        if n_rows is not None and bitmap is not None:
+            self._pages.append((self._n_units, n_rows, bitmap))
+        self._n_units += n
 
     def _add_parts(self, block: Block, row: int, entry: int) -> None:
         assert block.parts is not None
@@ -158,7 +164,7 @@ class Builder:
         keys = self._numbered(block)[parts.chunk[members]]
         n = len(members)
         columns = parts.offset[members], parts.length[members], parts.crc[members]
-        self._columns.append((keys, *columns, np.ones(n, np.int64), np.zeros(n, bool)))
+        self._columns.append((keys, *columns))
         total = int(block.length[entry])
         bitmap = block.null is not None and bool(block.null[entry])
         self._parted[row] = Parted(self._n_units, self._n_units + n, total, bitmap)
@@ -171,15 +177,18 @@ class Builder:
 
     def finish(self) -> Located:
         """All of it."""
-        columns = list(zip(*self._columns, strict=True)) or [()] * 6
-        key, start, length, crc, n_rows = (_stacked(column) for column in columns[:5])
+        columns = zip(*self._columns, strict=True) if self._columns else [()] * 4
+        n_rows, bitmap = np.ones(self._n_units, np.int64), np.zeros(self._n_units, bool)
+        for first, rows_of, flagged in self._pages:
+            n_rows[first : first + len(rows_of)] = rows_of
+            bitmap[first : first + len(flagged)] = flagged
         return Located(
             n=self.n,
-            units=Units(tuple(self._keys), key, start, length, crc),
+            units=Units(tuple(self._keys), *map(_stacked, columns)),
             unit=self._unit,
             row=self._row,
             n_rows=n_rows,
-            bitmap=_stacked(columns[5]).astype(bool),
+            bitmap=bitmap,
             null=self._null,
             shape=self._shape,
             constants=self.constants,
@@ -188,8 +197,6 @@ class Builder:
 
 
 def _stacked(arrays: Sequence[Any]) -> Ids:
-    if len(arrays) == 1:
-        return np.asarray(arrays[0]).astype(np.int64)
     if not arrays:
         return np.empty(0, np.int64)
-    return np.concatenate(arrays).astype(np.int64)
+    return np.concatenate(arrays, dtype=np.int64, casting="unsafe")

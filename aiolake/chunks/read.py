@@ -93,6 +93,10 @@ class ColumnReader(msgspec.Struct, frozen=True):
 
     async def value(self, id: Ids, decode: Decode) -> Any:
         """The value of one row (``id`` is an array of one), as a row of it is read."""
+        if await self.index.one(id.item()) is not None:
+            value = self.value_now(id.item(), decode)  # what it needed was perhaps its block alone
+            if value is not MISS:
+                return value
         located = await self.index.locate(id)
         payloads = await self.payloads(located, keep=True)
         if self._is_little(located, decode, _INLINE_BYTES):

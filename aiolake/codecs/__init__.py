@@ -5,7 +5,7 @@ sample); a ``ByteCodec`` is one whose short samples lie in pages too. Pillow, si
 ml_dtypes are loaded by the first sample that needs them.
 """
 
-from aiolake.codecs.base import Buffer, Encoded, EntryCodec, collate_entries
+from aiolake.codecs.base import Buffer, Encoded, EntryCodec, collate_entries, gives_payload
 from aiolake.codecs.convert import without_mask
 from aiolake.codecs.fixed import FixedCodec, FixedRows, collate
 from aiolake.codecs.geometry import convert_boxes
@@ -39,6 +39,7 @@ __all__ = [
     "decode_json",
     "encode_json",
     "encode_keys",
+    "gives_payload",
     "hash_keys",
     "is_key_type",
     "key_values",

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol, TypeAlias, runtime_checkable
 
-__all__ = ["Buffer", "Encoded", "EntryCodec", "collate_entries", "describe"]
+__all__ = ["Buffer", "Encoded", "EntryCodec", "collate_entries", "describe", "gives_payload"]
 
 Buffer: TypeAlias = bytes | bytearray | memoryview
 """Bytes-like values; a ``memoryview`` is C-contiguous, of format ``B``."""
@@ -55,6 +55,11 @@ class EntryCodec(Protocol):
     def raw(self, payload: Buffer, shape: tuple[int, ...]) -> object:
         """What ``decode=False`` reads: bytes as the user gave them; a ``Tensor``'s array."""
         ...
+
+
+def gives_payload(codec: EntryCodec) -> bool:
+    """Whether ``raw`` is the payload itself, so that a batch of them needs no call for each."""
+    return getattr(codec, "raw_is_payload", False)
 
 
 def collate_entries(values: Sequence[object]) -> list[object]:

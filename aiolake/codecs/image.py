@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 
@@ -72,6 +72,8 @@ class ImageCodec:
             return read_pixels(data, self.reading, shape)
         except ValueError as error:
             raise FormatError(f"a stored picture does not decode: {error}") from error
+
+    raw_is_payload: ClassVar[bool] = True
 
     def raw(self, payload: Buffer, shape: Shape = ()) -> bytes:
         """The encoded picture as it was given."""
