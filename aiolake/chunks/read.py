@@ -20,7 +20,7 @@ from aiolake.errors import InvalidInputError
 from aiolake.format.entry import Snapshot
 from aiolake.ranges import Ids
 from aiolake.stores.base import Buffer
-from aiolake.types import Audio, Bytes, Column, Image, Schema, Video, is_media
+from aiolake.types import Audio, Bytes, Column, Image, Schema, Video, is_media, is_packed
 
 __all__ = ["MISS", "ColumnReader", "SnapshotReader"]
 
@@ -33,6 +33,8 @@ _INLINE_COPIED_BYTES = 4 << 20
 _INLINE_DECODED_BYTES = 4 << 10
 # Pages of short values hold more than is wanted of them, and unpack at some ns a byte.
 _INLINE_SHORT_BYTES = 384 << 10
+_INLINE_PACKED_BYTES = 16 << 10
+_INLINE_VALUES = 1 << 20
 _INLINE_ROWS = 1024
 _SLICED = (Image, Bytes, Video, Audio)
 
@@ -47,6 +49,8 @@ class ColumnReader(msgspec.Struct, frozen=True):
     pool: WorkPool
     inline_nbytes: int = _INLINE_BYTES
     """Payloads up to this are decoded where they are awaited; of media none, constants included."""
+    packed: bool = False
+    """Payloads unpack to arrays that may be far larger, also where nothing else is decoded."""
 
     def value_now(self, id: int, decode: Decode) -> Any:
         """A row's value, or ``MISS`` where that needs to wait or to compute for long."""
@@ -59,6 +63,8 @@ class ColumnReader(msgspec.Struct, frozen=True):
         if one.key:
             payload = self.fetcher.unit_now(one.key, one.start, one.length, one.crc)
             if payload is None or (one.length > self.inline_nbytes and decode is Decode.FULL):
+                return MISS
+            if self.packed and not _is_little_packed(one.length, one.shape):
                 return MISS
         elif one.constant is None and not one.null:
             payload = b""
@@ -133,6 +139,8 @@ class ColumnReader(msgspec.Struct, frozen=True):
         copied = isinstance(self.codec, FixedCodec) or decode is Decode.RAW
         if not copied and not self.inline_nbytes:
             return False
+        if self.packed and not _is_little_packed(located.units.nbytes, located.shape):
+            return False
         limit = _INLINE_COPIED_BYTES if copied else decoded_nbytes
         if isinstance(self.codec, ByteCodec):
             limit = max(limit, _INLINE_SHORT_BYTES)
@@ -154,6 +162,12 @@ class ColumnReader(msgspec.Struct, frozen=True):
             return b"" if value is None else bytes(value[start:stop])
         end = parted.length if stop is None else stop
         return await read_parts(self.fetcher, located.units, parted, start, end, keep=True)
+
+
+def _is_little_packed(nbytes: int, shapes: Any) -> bool:
+    """Whether unpacking arrays of these shapes is little work; lists of them say less."""
+    n_values = np.prod(np.asarray(shapes, np.float64), axis=-1).sum()
+    return bool(nbytes <= _INLINE_PACKED_BYTES and n_values <= _INLINE_VALUES)
 
 
 async def _turn(n_rows: int) -> None:
@@ -214,7 +228,9 @@ class SnapshotReader:
         snapshot = self._snapshot
         index = ColumnIndex(column.id, form, ndim, snapshot.lists, snapshot.pieces, self._fetcher)
         inline = 0 if is_media(column.type) else _INLINE_BYTES
-        return ColumnReader(column, codec, index, self._fetcher, self._pool, inline)
+        return ColumnReader(
+            column, codec, index, self._fetcher, self._pool, inline, is_packed(column.type)
+        )
 
     def row_now(self, id: int, names: Sequence[str], decode: Decode) -> dict[str, Any]:
         """One row; values that have to be waited for are ``MISS``."""

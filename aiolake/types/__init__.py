@@ -28,7 +28,7 @@ from aiolake.types.schema import (
     check_column_names,
     parse_schema,
 )
-from aiolake.types.union import ColumnType, Sequence, is_fixed, is_media, summary
+from aiolake.types.union import ColumnType, Sequence, is_fixed, is_media, is_packed, summary
 
 __all__ = [
     "MAX_COLUMNS",
@@ -56,6 +56,7 @@ __all__ = [
     "check_column_names",
     "is_fixed",
     "is_media",
+    "is_packed",
     "parse_schema",
     "summary",
 ]

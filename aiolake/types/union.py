@@ -20,6 +20,7 @@ __all__ = [
     "as_type",
     "is_fixed",
     "is_media",
+    "is_packed",
     "summary",
 ]
 
@@ -108,6 +109,15 @@ def is_media(type: ColumnType) -> bool:
     while isinstance(type, Sequence):
         type = type.of
     return isinstance(type, Video | Audio)
+
+
+def is_packed(type: ColumnType) -> bool:
+    """Whether a short payload may unpack to a large array, even where it is not decoded."""
+    if isinstance(type, Sequence):
+        return is_packed(type.of) or getattr(type.of, "compression", "none") != "none"
+    if isinstance(type, Tensor):
+        return type.compression != "none" and None in type.shape
+    return isinstance(type, Mask)
 
 
 def summary(type: ColumnType) -> str:
