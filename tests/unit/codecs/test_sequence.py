@@ -116,6 +116,7 @@ def test_what_is_no_list_of_items_is_refused(of: ColumnType, value: Any, reason:
         (b"\x01\x01ab", 1),
         (b"\x08" + b"\xff" * 8 + b"a", 1),
         (b"\x08" + b"\xff" * 16 + b"a", 2),
+        (b"\x08" + struct.pack("<QQ", (1 << 64) - 1, 2) + b"a", 2),  # 1 in all, modulo 2**64
         (b"\x01\x01a", (1 << 32) - 1),
         (b"a", 0),
     ],
