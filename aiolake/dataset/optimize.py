@@ -9,6 +9,7 @@ import numpy as np
 from aiolake import keys
 from aiolake._aio import Tasks
 from aiolake.chunks.assemble import encoded_of
+from aiolake.chunks.layout import Layout, best_layout
 from aiolake.chunks.read import ColumnReader
 from aiolake.chunks.write import PieceWriter, Target, Uploader, finish
 from aiolake.dataset.dataset import Dataset, require_handle
@@ -17,6 +18,7 @@ from aiolake.dataset.state import State
 from aiolake.errors import NotFoundError, ReadOnlyError
 from aiolake.format.entry import Piece
 from aiolake.format.keys import KeyIndex
+from aiolake.ranges import Runs
 from aiolake.versions.commit import Context
 from aiolake.versions.delta import Delta
 from aiolake.versions.intents import Commit
@@ -29,6 +31,8 @@ _STEP_BYTES = 8 << 20
 
 async def optimize(dataset: Dataset, *, message: str = "optimize") -> int | None:
     """Rewrite the branch's columns so that each is one piece of full chunks.
+
+    A default, or other constant, of many rows side by side stays one beside it: it takes no bytes.
 
     Rows, their order and their values stay. Updates and deletes that others commit meanwhile are
     kept; another ``optimize`` or a ``restore`` is a conflict.
@@ -71,13 +75,14 @@ async def _optimize(dataset: Dataset, branch: str, message: str) -> int | None:
             core.store, tasks, base, max(1, core.session.options.max_inflight_bytes // 4)
         )
         writers = [
-            (await _rewritten(state, reader, uploader, dataset), tuple(state.rows.flat()))
-            for reader, _ in plan
+            (await _rewritten(each.rest, reader, uploader, dataset), tuple(each.rest.flat()))
+            for reader, _, each in plan
         ]
         replacements = await finish(writers, uploader, options)
+    constants = (piece for reader, _, each in plan for piece in each.pieces(reader.column.id))
     delta = Delta(
-        replaced=tuple(piece for _, pieces in plan for piece in pieces),
-        replacements=replacements,
+        replaced=tuple(piece for _, pieces, _ in plan for piece in pieces),
+        replacements=(*replacements, *constants),
         compacts_keys=_fragmented(state.snapshot.keys),
     )
     intent = Commit(
@@ -98,29 +103,33 @@ def _fragmented(index: KeyIndex | None) -> bool:
     return index is not None and len(index.runs) + bool(index.inline) > 1
 
 
-async def _plan(state: State) -> list[tuple[ColumnReader, tuple[Piece, ...]]]:
-    """The columns worth rewriting, and the pieces that go."""
+async def _plan(state: State) -> list[tuple[ColumnReader, tuple[Piece, ...], Layout]]:
+    """The columns worth rewriting, the pieces that go, and how the rows shall lie."""
     found = []
     for name in state.description.schema.names:
         reader = state.reader.column(name)
         pieces = await reader.index.pieces()
         whole = len(pieces) == 1 and len(state.rows) == pieces[0].n_rows
-        if pieces and not whole:
-            found.append((reader, pieces))
+        if not pieces or whole:
+            continue
+        index = await reader.index.index_of(0, 1 << 62)
+        layout = await reader.pool.run(best_layout, index, state.rows)
+        if not layout.is_that_of(pieces):
+            found.append((reader, pieces, layout))
     return found
 
 
 async def _rewritten(
-    state: State, reader: ColumnReader, uploader: Uploader, dataset: Dataset
+    rows: Runs, reader: ColumnReader, uploader: Uploader, dataset: Dataset
 ) -> PieceWriter:
-    """One column's rows, packed anew; full chunks are uploaded while it goes."""
+    """Rows of one column, packed anew; full chunks are uploaded while it goes."""
     pool = dataset._core.session._pool
     target = Target(reader.column.id, reader.column.name, reader.column.type)
     writer = PieceWriter([target], uploader, pool, dataset._options)
-    n_rows, at, step = len(state.rows), 0, 64
+    n_rows, at, step = len(rows), 0, 64
     while at < n_rows:
         stop = min(n_rows, at + step)
-        ids = state.rows.take(np.arange(at, stop, dtype=np.int64))
+        ids = rows.take(np.arange(at, stop, dtype=np.int64))
         located = await reader.index.locate(ids)
         payloads = await reader.fetcher.units(located.units, keep=False)
         encoded: Any = await pool.run(encoded_of, reader.codec, located, payloads)
