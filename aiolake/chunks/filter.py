@@ -39,7 +39,7 @@ __all__ = [
 ]
 
 Mask = npt.NDArray[np.bool_]
-STEP_ROWS = 65_536
+STEP_ROWS = 32_768
 STEP_ENTRIES = 16_384
 STEP_BYTES = 8 << 20
 

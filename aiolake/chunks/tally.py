@@ -130,6 +130,8 @@ def _known(reader: ColumnReader, found: Zoned, rows: Runs, order: Order) -> tupl
                 continue
             exact[at + z] = True
     rest = ~exact[group] | ~there
+    if rest.all():
+        return merged(parts, order), rows
     pairs = np.stack([stretches.start[rest], (stretches.stop - stretches.start)[rest]], axis=1)
     left = Runs.from_flat(pairs[pairs[:, 1] > 0].ravel().tolist())
     return merged(parts, order), rows.intersection(left)

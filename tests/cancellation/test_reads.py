@@ -65,6 +65,19 @@ async def stream_and_give_up_waiting(ds: aiolake.Dataset) -> None:
     assert seen == list(range(96))
 
 
+async def where(ds: aiolake.Dataset) -> None:
+    found = await ds.where(n=aiolake.between(3, 600), name=["row 3", "row 600", "row 601"])
+    assert (await found.read(slice(None), columns=["n"]))["n"].tolist() == [3, 600]
+
+
+async def stats(ds: aiolake.Dataset) -> None:
+    assert (await ds[1:].stats())["n"].min == 1
+
+
+async def summary(ds: aiolake.Dataset) -> None:
+    assert (await ds.summary())["blob"].nulls == 0
+
+
 async def refresh(ds: aiolake.Dataset) -> None:
     assert not await ds.refresh()
 
@@ -94,6 +107,9 @@ ACTS: list[Act] = [
     stream_and_leave,
     stream_shuffled,
     stream_and_give_up_waiting,
+    where,
+    stats,
+    summary,
     refresh,
     history,
     differ,
