@@ -13,6 +13,7 @@ from aiolake._aio import Guard, Tasks
 from aiolake.chunks.keys import KeyBlocks
 from aiolake.chunks.write import PieceWriter, Target, Uploader, finish
 from aiolake.dataset.attach import with_core
+from aiolake.dataset.columns import ColumnChanges
 from aiolake.dataset.rows import RowSlices
 from aiolake.dataset.session import Lease, Session
 from aiolake.dataset.state import Core
@@ -297,7 +298,7 @@ def worker_of(dataset: Dataset) -> Worker:
         url=dataset._core.url,
         dataset=state.entry.dataset,
         transaction=keys.new_id(),
-        columns=tuple(Target(c.id, c.name, c.type) for c in state.schema.columns),
+        columns=tuple(ColumnChanges(state.description).now),
         options=dataset._own_options,
     )
 

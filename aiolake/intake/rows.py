@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 
+from aiolake.dataset.columns import ROW_METADATA
 from aiolake.dataset.rows import check_columns
 from aiolake.errors import InvalidInputError
 from aiolake.intake.source import BadItem, Item, check_picture, media_columns
@@ -25,7 +26,7 @@ class RowReader(msgspec.Struct, frozen=True, kw_only=True):
     def read(self, item: Item, room: int) -> tuple[dict[str, Any], int]:
         """See ``Reader``."""
         try:
-            check_columns(item.value, self.columns)
+            check_columns(item.value, self.columns, optional=(ROW_METADATA,))
         except InvalidInputError as error:
             raise BadItem(error.message) from error
         row: dict[str, Any] = dict(item.value)

@@ -138,7 +138,7 @@ class Ingestion:
         rows, skipped = block.rows, block.skipped
         if rows:
             try:
-                await window.appender._add(transposed(rows), len(rows))
+                await window.appender._add(self._columns_of(rows), len(rows))
             except InvalidInputError:
                 rows, refused = await self._add_the_good(window, block)
                 skipped = sorted([*skipped, *refused], key=lambda each: each.item)
@@ -152,8 +152,16 @@ class Ingestion:
         pool = self._dataset._core.session._pool
         good, skipped = await pool.run(sifted, self._worker.columns, block.items, block.rows)
         if good:
-            await window.appender._add(transposed(good), len(good))
+            await window.appender._add(self._columns_of(good), len(good))
         return good, skipped
+
+    def _columns_of(self, rows: Sequence[Mapping[str, Any]]) -> dict[str, list[Any]]:
+        return {
+            target.name: [row.get(target.name) for row in rows]
+            if target.optional
+            else [row[target.name] for row in rows]
+            for target in self._worker.columns
+        }
 
     async def _note(self, window: _Window, skipped: Sequence[Skipped]) -> None:
         window.skipped += skipped
@@ -238,11 +246,6 @@ class Ingestion:
             await told
 
 
-def transposed(rows: Sequence[Mapping[str, Any]]) -> dict[str, list[Any]]:
-    """Rows of the same columns as columns."""
-    return {name: [row[name] for row in rows] for name in rows[0]} if rows else {}
-
-
 def sifted(
     targets: Sequence[Target], items: Sequence[Item], rows: Sequence[dict[str, Any]]
 ) -> tuple[list[dict[str, Any]], list[Skipped]]:
@@ -251,7 +254,8 @@ def sifted(
     skipped: list[Skipped] = []
     for item, row in zip(items, rows, strict=True):
         try:
-            encode_columns(targets, {name: [value] for name, value in row.items()}, 0)
+            given = {target.name: [row.get(target.name)] for target in targets}
+            encode_columns(targets, given, 0)
         except InvalidInputError as error:
             skipped.append(Skipped(item.number, item.name, _reason(error)))
         else:
