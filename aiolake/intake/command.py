@@ -276,14 +276,15 @@ class _Run:
         if dataset is not None:
             columns = {column.name: column.type for column in dataset.schema.columns}
             _check_given(given, columns, dataset)
-            return dataset, self._reader(columns)
+            hidden = dataset._state.row_metadata
+            return dataset, self._reader(columns, () if hidden is None else (hidden.name,))
         columns = await self._new_columns(given, rows)
         reader = self._reader(columns)
         return await self._opened.create(columns, self._closing), reader
 
-    def _reader(self, columns: Columns) -> Reader:
+    def _reader(self, columns: Columns, optional: tuple[str, ...] = ()) -> Reader:
         if isinstance(self._source, RowSource):
-            return self._source.reader(columns, decode=self._policy.decode)
+            return self._source.reader(columns, decode=self._policy.decode, optional=optional)
         return self._source.reader(
             columns, max_file_bytes=self._policy.max_file_bytes, decode=self._policy.decode
         )

@@ -7,7 +7,6 @@ from typing import Any
 
 import msgspec
 
-from aiolake.dataset.columns import ROW_METADATA
 from aiolake.dataset.rows import check_columns
 from aiolake.errors import InvalidInputError
 from aiolake.intake.source import BadItem, Item, check_picture, media_columns
@@ -21,12 +20,14 @@ class RowReader(msgspec.Struct, frozen=True, kw_only=True):
 
     columns: dict[str, ColumnType]
     files: tuple[str, ...]
+    names: tuple[str, ...]
+    optional: tuple[str, ...] = ()
     decode: bool = False
 
     def read(self, item: Item, room: int) -> tuple[dict[str, Any], int]:
         """See ``Reader``."""
         try:
-            check_columns(item.value, self.columns, optional=(ROW_METADATA,))
+            check_columns(item.value, self.names, optional=self.optional)
         except InvalidInputError as error:
             raise BadItem(error.message) from error
         row: dict[str, Any] = dict(item.value)
@@ -60,10 +61,17 @@ class RowSource:
         """See ``Source``."""
         return self._name
 
-    def reader(self, columns: Mapping[str, ColumnType], *, decode: bool) -> RowReader:
-        """See ``Source``."""
-        files = tuple(media_columns(columns))
-        return RowReader(columns=dict(columns), files=files, decode=decode)
+    def reader(
+        self, columns: Mapping[str, ColumnType], *, decode: bool, optional: tuple[str, ...] = ()
+    ) -> RowReader:
+        """See ``Source``; rows may leave out the ``optional`` columns."""
+        return RowReader(
+            columns=dict(columns),
+            files=tuple(media_columns(columns)),
+            names=(*columns, *optional),
+            optional=optional,
+            decode=decode,
+        )
 
     async def items(self) -> AsyncIterator[Item]:
         """Every row in order."""

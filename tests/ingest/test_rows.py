@@ -133,3 +133,21 @@ async def test_a_huge_stream_is_held_in_parts() -> None:
     async with aiolake.create_dataset(new_url(), SCHEMA) as ds:
         await aiolake.ingest(ds, large(), max_bytes=8 << 20, on_progress=on_progress)
     assert max(held) <= 16
+
+
+async def test_rows_with_keys_and_metadata_of_their_own() -> None:
+    create = aiolake.create_dataset(new_url(), SCHEMA, key="n", row_metadata=True)
+    async with create as ds:
+        first, second = rows(2)
+        await aiolake.ingest(ds, [{**first, "_metadata": {"from": "a"}}, second])
+        assert (await ds.read(0, columns=["_metadata"]))["_metadata"] == {"from": "a"}
+        assert (await ds.get(1))["t"] == "row 1"
+        with pytest.raises(aiolake.AiolakeError):
+            await aiolake.ingest(ds, rows(5))
+        await aiolake.ingest(ds, rows(5, 2))
+        assert await numbers(ds) == list(range(5))
+        async with ds.transaction() as tx:
+            async with tx.fork().open() as worker:
+                await worker.append(rows(9, 5))
+            await tx.merge(worker.receipt)
+        assert (await ds.get(8))["t"] == "row 8"
