@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from aiolake.codecs import convert_boxes
     from aiolake.codecs.media.clips import AudioClip, VideoClip
     from aiolake.dataset.clips import read_clip
+    from aiolake.dataset.copy import Copied, CopyProgress, copy_dataset
     from aiolake.dataset.dataset import Dataset, DatasetSpec
     from aiolake.dataset.fork import Appender, Receipt, Worker
     from aiolake.dataset.history import History, SnapshotInfo
@@ -104,6 +105,8 @@ __all__ = [
     "ColumnSummary",
     "ColumnType",
     "ConflictError",
+    "Copied",
+    "CopyProgress",
     "CorruptDataError",
     "CredentialExpiredError",
     "Dataset",
@@ -163,6 +166,7 @@ __all__ = [
     "WrongLoopError",
     "between",
     "convert_boxes",
+    "copy_dataset",
     "create_dataset",
     "dataset_exists",
     "delete_dataset",
@@ -189,6 +193,7 @@ _HOMES = {
     "aiolake.codecs": ("convert_boxes",),
     "aiolake.codecs.media.clips": ("AudioClip", "VideoClip"),
     "aiolake.dataset.clips": ("read_clip",),
+    "aiolake.dataset.copy": ("Copied", "CopyProgress", "copy_dataset"),
     "aiolake.dataset.dataset": ("Dataset", "DatasetSpec"),
     "aiolake.dataset.fork": ("Appender", "Receipt", "Worker"),
     "aiolake.dataset.history": ("History", "SnapshotInfo"),

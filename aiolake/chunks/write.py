@@ -215,10 +215,12 @@ class PieceWriter:
 
     async def add_encoded(self, encoded: Mapping[int, EncodedColumn], n_rows: int) -> None:
         """Pack rows that are encoded already, by column id."""
-        await self._added(await self._pool.run(self._pack, encoded), n_rows)
+        await self._added(await self._pool.run(self._pack_with_keys, encoded, self.n_rows), n_rows)
 
     def _encode_and_pack(self, columns: Mapping[str, Any], first_row: int) -> FullChunks:
-        encoded = encode_columns(self.targets, columns, first_row)
+        return self._pack_with_keys(encode_columns(self.targets, columns, first_row), first_row)
+
+    def _pack_with_keys(self, encoded: Mapping[int, EncodedColumn], first_row: int) -> FullChunks:
         if self._key is not None:
             self._keep_keys(self._key, encoded, first_row)
         return self._pack(encoded)

@@ -187,6 +187,14 @@ class Appender:
         finally:
             self._busy = False
 
+    async def _add_encoded(self, encoded: Mapping[int, Any], n_rows: int) -> None:
+        """Pack rows that are encoded already, by column id."""
+        writer = self._begin()
+        try:
+            await writer.add_encoded(encoded, n_rows)
+        finally:
+            self._busy = False
+
     async def aclose(self) -> None:
         """Give up, unless it ended well; idempotent.
 

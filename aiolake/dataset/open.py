@@ -30,7 +30,13 @@ from aiolake.versions.head import (
 )
 from aiolake.versions.intents import DEFAULT_BRANCH, Close, Create
 
-__all__ = ["create_dataset", "dataset_exists", "delete_dataset", "open_dataset"]
+__all__ = [
+    "create_dataset",
+    "dataset_exists",
+    "delete_dataset",
+    "open_dataset",
+    "refuse_foreign",
+]
 
 T = TypeVar("T")
 
@@ -91,7 +97,7 @@ def open_dataset(
     async def opened(core: Core, held: Lease) -> Dataset:
         head = await core.log.head()
         if head.entry is None:
-            await _refuse_foreign(core)
+            await refuse_foreign(core)
         try:
             newest = require_dataset(head, core.url)
         except NotFoundError as error:
@@ -167,7 +173,7 @@ def create_dataset(
     async def created(core: Core, held: Lease) -> Dataset:
         head = await core.log.head()
         if head.entry is None:
-            await _refuse_foreign(core)
+            await refuse_foreign(core)
         context = Context(core.url, keys.new_id())
         committed = await core.log.commit(intent, head, (), context)
         state = await load_state(core, committed.head, committed.entry)
@@ -293,7 +299,7 @@ def _utc(time: datetime) -> datetime:
     return time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)
 
 
-async def _refuse_foreign(core: Core) -> None:
+async def refuse_foreign(core: Core) -> None:
     """A root that holds other things than a dataset is refused, by what lies there."""
     if core.store.listing.value == "none":
         return

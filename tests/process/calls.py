@@ -44,6 +44,8 @@ DATASET: dict[str, Callable[[aiolake.Dataset], Any]] = {
     "expire": lambda ds: aiolake.expire(ds, below=1),
     "gc": aiolake.gc,
     "verify": aiolake.verify,
+    "copy_dataset": lambda ds: aiolake.copy_dataset(ds, "mem://a-copy"),
+    "ingest": lambda ds: aiolake.ingest(ds, [row(0)]),
 }
 
 TRANSACTION: dict[str, Callable[[aiolake.Transaction], Any]] = {

@@ -1,0 +1,315 @@
+"""Copies: one snapshot packed anew, or the whole history under the same numbers."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import aiolake
+from aiolake import AlreadyExistsError, InvalidInputError
+from aiolake.dataset import copy_rows
+from aiolake.stores.local import LocalStore
+from tests.dataset.helpers import new_url, png, same, stored
+
+SCHEMA: dict[str, aiolake.ColumnType | type] = {
+    "key": aiolake.Text,
+    "n": aiolake.Tensor("int64"),
+    "ragged": aiolake.Tensor("float32", (None, 2)),
+    "image": aiolake.Image("png"),
+    "label": aiolake.ClassLabel(["a", "b"]),
+    "about": aiolake.Json,
+}
+OPTIONS = aiolake.Options(durability="os", decode_threads=1)
+
+
+class CutShort(Exception):
+    """What ends a copy early."""
+
+
+def row(i: int) -> dict[str, Any]:
+    none = i % 7 == 3
+    return {
+        "key": f"row {i}",
+        "n": None if none else i,
+        "ragged": np.full((i % 4, 2), i, np.float32),
+        "image": None if none else png(4, 4, i),
+        "label": "ab"[i % 2],
+        "about": {"i": i} if i % 3 else None,
+    }
+
+
+async def made(url: Any, **how: Any) -> aiolake.Dataset:
+    """A dataset with a past: appends, updates, deletes, columns, a branch and tags."""
+    ds = await aiolake.create_dataset(
+        url, SCHEMA, metadata={"camera": 1}, column_metadata={"n": {"unit": "m"}},
+        options=OPTIONS, **how,
+    )  # fmt: skip
+    async with ds.transaction("first", author="Ann") as tx:
+        await tx.append([row(i) for i in range(200)])
+    await ds.tags.create("t1")
+    async with ds.transaction("second") as tx:
+        await tx.update([3, 5], {"n": [-3, -5]})
+        await tx.delete(slice(50, 90))
+        tx.add_column("added", aiolake.Text, default="later")
+        tx.rename_column("about", "notes")
+    await ds.branches.create("side")
+    opening = aiolake.open_dataset(ds.url, branch="side", options=OPTIONS)
+    async with opening as side, side.transaction("aside") as tx:
+        await tx.delete(slice(0, 100))
+    async with ds.transaction("third") as tx:
+        await tx.append([{**_renamed(row(i)), "added": "now"} for i in range(200, 230)])
+    return ds
+
+
+def _renamed(row: dict[str, Any]) -> dict[str, Any]:
+    return {("notes" if name == "about" else name): value for name, value in row.items()}
+
+
+async def assert_same(a: aiolake.Dataset, b: aiolake.Dataset) -> None:
+    assert len(a) == len(b)
+    assert a.metadata == b.metadata
+    assert [(c.name, c.type, c.metadata) for c in a.schema.columns] == [
+        (c.name, c.type, c.metadata) for c in b.schema.columns
+    ]
+    for i in range(len(a)):
+        one, other = await a.read(i), await b.read(i)
+        assert all(same(one[name], other[name]) for name in one), i
+
+
+async def test_a_snapshot_becomes_a_dataset_of_its_own(tmp_path: Path) -> None:
+    async with await made(tmp_path / "a") as ds:
+        told: list[aiolake.CopyProgress] = []
+        report = await aiolake.copy_dataset(ds, tmp_path / "b", on_progress=told.append)
+        assert report.n_rows == report.n_copied == 190
+        assert told[-1].done == told[-1].total == 190
+        async with aiolake.open_dataset(tmp_path / "b") as copy:
+            await assert_same(ds, copy)
+            assert copy._state.entry.dataset != ds._state.entry.dataset
+            assert await copy.branches.list() == {"main": copy.snapshot}
+            assert (await aiolake.verify(copy)).ok
+            async with copy.transaction() as tx:
+                await tx.append({**_renamed(row(7)), "added": ""})
+        choices: list[dict[str, Any]] = [{"tag": "t1"}, {"branch": "side"}, {"snapshot": 2}]
+        for named in choices:
+            async with aiolake.open_dataset(tmp_path / "a", **named) as old:
+                target = tmp_path / str(named)
+                await aiolake.copy_dataset(tmp_path / "a", target, **named)
+                async with aiolake.open_dataset(target) as copy:
+                    await assert_same(old, copy)
+
+
+async def test_what_was_deleted_is_left_behind(tmp_path: Path) -> None:
+    async with aiolake.create_dataset(tmp_path / "a", {"x": aiolake.Bytes}) as ds:
+        async with ds.transaction() as tx:
+            await tx.append([{"x": bytes(1 << 20)} for _ in range(20)])
+        async with ds.transaction() as tx:
+            await tx.delete(slice(1, None))
+    report = await aiolake.copy_dataset(tmp_path / "a", tmp_path / "b")
+    assert report.nbytes == 1 << 20
+    size = sum(path.stat().st_size for path in (tmp_path / "b").rglob("*") if path.is_file())
+    assert size < 2 << 20
+
+
+async def test_keys_and_row_metadata_come_along(tmp_path: Path) -> None:
+    async with await made(tmp_path / "a", key="key", row_metadata=True) as ds:
+        async with ds.transaction() as tx:
+            await tx.append({**_renamed(row(999)), "added": "", "_metadata": {"x": 1}})
+        await aiolake.copy_dataset(ds, tmp_path / "b")
+        await aiolake.copy_dataset(ds, tmp_path / "c", history=True)
+        for name in "bc":
+            async with aiolake.open_dataset(tmp_path / name) as copy:
+                await assert_same(ds, copy)
+                assert (await copy.get("row 222"))["n"] == 222
+                batch = await copy.read(slice(-1, None), columns=["_metadata"])
+                assert batch["_metadata"] == [{"x": 1}]
+                with pytest.raises(AlreadyExistsError):
+                    await _append(copy, {**_renamed(row(1)), "added": ""})
+
+
+async def _append(ds: aiolake.Dataset, row: dict[str, Any]) -> None:
+    async with ds.transaction() as tx:
+        await tx.append(row)
+
+
+async def test_a_history_keeps_numbers_names_and_time(tmp_path: Path) -> None:
+    async with await made(tmp_path / "a") as ds:
+        await aiolake.copy_dataset(ds, tmp_path / "b", history=True)
+        async with aiolake.open_dataset(tmp_path / "b") as copy:
+            await assert_same(ds, copy)
+            assert await copy.branches.list() == await ds.branches.list()
+            assert await copy.tags.list() == await ds.tags.list()
+            assert await copy.history.list() == await ds.history.list()
+            assert copy._state.entry.dataset != ds._state.entry.dataset
+        for n in (1, 2, 4):
+            async with (
+                aiolake.open_dataset(tmp_path / "a", snapshot=n) as one,
+                aiolake.open_dataset(tmp_path / "b", snapshot=n) as other,
+            ):
+                await assert_same(one, other)
+        again = await aiolake.copy_dataset(ds, tmp_path / "b", history=True)
+        assert again.n_copied == 0
+        async with ds.transaction() as tx:
+            await tx.delete(0)
+        more = await aiolake.copy_dataset(ds, tmp_path / "b", history=True)
+        assert more.n_rows == len(ds)
+        async with aiolake.open_dataset(tmp_path / "b") as copy, copy.transaction() as tx:
+            await tx.delete(0)
+        with pytest.raises(AlreadyExistsError, match="was written to"):
+            await aiolake.copy_dataset(ds, tmp_path / "b", history=True)
+
+
+async def test_an_expired_past_is_not_copied(tmp_path: Path) -> None:
+    async with await made(tmp_path / "a") as ds:
+        await ds.tags.delete("t1")
+        await aiolake.optimize(ds)
+        await aiolake.expire(ds, below=ds.snapshot)
+        await aiolake.gc(ds, grace=timedelta(0))
+        await aiolake.copy_dataset(ds, tmp_path / "b", history=True)
+        async with aiolake.open_dataset(tmp_path / "b") as copy:
+            await assert_same(ds, copy)
+            assert not (await aiolake.gc(copy, grace=timedelta(0))).keys
+        with pytest.raises(aiolake.SnapshotExpiredError):
+            await aiolake.open_dataset(tmp_path / "b", snapshot=2)
+
+
+@pytest.mark.parametrize("history", [False, True])
+async def test_a_copy_that_was_cut_short_goes_on(
+    tmp_path: Path, history: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(copy_rows, "COMMIT_BYTES", 2_000)
+    monkeypatch.setattr(copy_rows, "_STEP_BYTES", 500)
+    async with await made(tmp_path / "a") as ds:
+        n_copied = []
+        for stop_after in (0, 1, 3, 5, 9, 14, 10_000):
+            n_copied.append(await _cut_short(ds, tmp_path / "b", history, stop_after))
+            if n_copied[-1] is not None:
+                break
+        assert n_copied[-1] is not None
+        assert len(n_copied) > 2
+        async with aiolake.open_dataset(tmp_path / "b") as copy:
+            await assert_same(ds, copy)
+            assert (await copy.branches.list()).keys() == (
+                (await ds.branches.list()).keys() if history else {"main"}
+            )
+
+
+async def _cut_short(
+    ds: aiolake.Dataset, target: Path, history: bool, stop_after: int
+) -> int | None:
+    n_told = 0
+
+    def on_progress(_: aiolake.CopyProgress) -> None:
+        nonlocal n_told
+        n_told += 1
+        if n_told > stop_after:
+            raise CutShort
+
+    try:
+        report = await aiolake.copy_dataset(ds, target, history=history, on_progress=on_progress)
+    except CutShort:
+        return None
+    return report.n_copied
+
+
+async def test_until_all_is_there_main_has_no_rows(tmp_path: Path) -> None:
+    async with await made(tmp_path / "a") as ds:
+        await _cut_short(ds, tmp_path / "b", False, 0)
+        async with aiolake.open_dataset(tmp_path / "b") as begun:
+            assert len(begun) == 0
+        with pytest.raises(AlreadyExistsError, match="beginning of another copy"):
+            await aiolake.copy_dataset(tmp_path / "a", tmp_path / "b", snapshot=2)
+        await aiolake.copy_dataset(ds, tmp_path / "b")
+        async with aiolake.open_dataset(tmp_path / "b") as done:
+            assert len(done) == len(ds)
+
+
+async def test_damage_is_not_copied(tmp_path: Path) -> None:
+    async with aiolake.create_dataset(tmp_path / "a", {"x": aiolake.Bytes}) as ds:
+        await _append(ds, {"x": bytes(10_000)})
+        chunk = max((tmp_path / "a/chunks").rglob("*"), key=lambda path: path.stat().st_size)
+        data = bytearray(chunk.read_bytes())
+        data[len(data) // 2] ^= 1
+        chunk.write_bytes(data)
+        with pytest.raises(aiolake.CorruptDataError):
+            await aiolake.copy_dataset(ds, tmp_path / "b")
+        with pytest.raises(aiolake.CorruptDataError, match="is not sound"):
+            await aiolake.copy_dataset(ds, tmp_path / "c", history=True)
+        async with aiolake.open_dataset(tmp_path / "b") as begun:
+            assert len(begun) == 0
+
+
+async def test_across_stores() -> None:
+    url, back = new_url(), new_url()
+    async with aiolake.Session() as session:
+        held = [await made(url, session=session)]
+        report = await aiolake.copy_dataset(url, back, session=session)
+        async with aiolake.open_dataset(back, session=session) as copy:
+            await assert_same(held[0], copy)
+            assert report.url == back
+        await held[0].aclose()
+
+
+@pytest.mark.parametrize("history", [False, True])
+async def test_an_empty_dataset(tmp_path: Path, history: bool) -> None:
+    async with aiolake.create_dataset(tmp_path / "a", {"x": aiolake.Text}):
+        pass
+    report = await aiolake.copy_dataset(tmp_path / "a", tmp_path / "b", history=history)
+    assert report.n_rows == 0
+
+
+async def test_targets_that_are_refused(tmp_path: Path) -> None:
+    async with await made(tmp_path / "a") as ds:
+        for target in (ds.url, tmp_path / "a", tmp_path / "x/../a"):
+            with pytest.raises(InvalidInputError, match="choose another"):
+                await aiolake.copy_dataset(ds, target)
+        for target in (tmp_path / "a/b", tmp_path):
+            with pytest.raises(InvalidInputError, match="lies within"):
+                await aiolake.copy_dataset(ds, target)
+        (tmp_path / "link").symlink_to(tmp_path / "a")
+        with pytest.raises(InvalidInputError, match="choose another"):
+            await aiolake.copy_dataset(ds, tmp_path / "link")
+        async with aiolake.create_dataset(tmp_path / "other", {"x": aiolake.Text}):
+            pass
+        before = await _objects(tmp_path / "other")
+        for history in (False, True):
+            with pytest.raises(AlreadyExistsError):
+                await aiolake.copy_dataset(ds, tmp_path / "other", history=history)
+            (tmp_path / "foreign").mkdir(exist_ok=True)
+            (tmp_path / "foreign/file").write_bytes(b"x")
+            with pytest.raises(aiolake.FormatError):
+                await aiolake.copy_dataset(ds, tmp_path / "foreign", history=history)
+        assert await _objects(tmp_path / "other") == before
+        with pytest.raises(InvalidInputError, match="history=True copies everything"):
+            await aiolake.copy_dataset(ds, tmp_path / "c", history=True, tag="t1")
+        with pytest.raises(aiolake.NotFoundError):
+            await aiolake.copy_dataset(tmp_path / "none", tmp_path / "c")
+
+
+async def _objects(path: Path) -> dict[str, bytes]:
+    store = LocalStore(str(path))
+    try:
+        return await stored(store)
+    finally:
+        await store.aclose()
+
+
+async def test_two_copies_at_once_make_one(tmp_path: Path) -> None:
+    async with await made(tmp_path / "a") as ds:
+        async with asyncio.TaskGroup() as group:
+            for _ in range(2):
+                group.create_task(_attempt(ds, tmp_path / "b"))
+        await _attempt(ds, tmp_path / "b")
+        async with aiolake.open_dataset(tmp_path / "b") as copy:
+            await assert_same(ds, copy)
+
+
+async def _attempt(ds: aiolake.Dataset, target: Path) -> None:
+    try:
+        await aiolake.copy_dataset(ds, target)
+    except aiolake.AiolakeError:
+        return
