@@ -18,6 +18,8 @@ __all__ = [
     "data_title",
     "markdown",
     "number",
+    "table",
+    "versions",
 ]
 
 INGEST_FAILED = "its ingest failed"
@@ -180,11 +182,17 @@ def markdown(runs: Sequence[Run], ours: str) -> str:
     return "\n\n".join(filter(None, parts)) + "\n"
 
 
-def _versions(runs: Sequence[Run]) -> str:
+def versions(runs: Sequence[Run]) -> str:
+    """What was measured."""
     found = {run.peer: run.version for run in runs if run.version}
-    versions = ", ".join(f"{_title(peer)} {version}" for peer, version in found.items())
+    return ", ".join(f"{_title(peer)} {version}" for peer, version in found.items())
+
+
+def _versions(runs: Sequence[Run]) -> str:
     rounds = len({run.round for run in runs})
-    return f"{versions}. Medians of {rounds} rounds; `×` is how many times faster aiolake was."
+    return (
+        f"{versions(runs)}. Medians of {rounds} rounds; `×` is how many times faster aiolake was."
+    )
 
 
 def _tables(runs: Sequence[Run], ours: str) -> list[str]:
@@ -210,7 +218,7 @@ def _speeds(runs: Sequence[Run], ours: str) -> str:
         [_title(peer), *(_speed(by_place.get((title, peer))) for title in titles)]
         for peer in dict.fromkeys(run.peer for run in runs)
     ]
-    return _table(["", *titles], rows)
+    return table(["", *titles], rows)
 
 
 def _speed(cell: Cell | None) -> str:
@@ -235,7 +243,7 @@ def _by_workload(runs: Sequence[Run], figure: Callable[[Sequence[Run]], str], bu
         mine = [run for run in runs if run.peer == peer and not run.failure]
         found = [[run for run in mine if run.workload == workload] for workload in shown]
         rows.append([_title(peer), *(figure(some) if some else "–" for some in found)])
-    return _table(["", *shown], rows)
+    return table(["", *shown], rows)
 
 
 def _cpu(runs: Sequence[Run]) -> str:
@@ -264,7 +272,7 @@ def _shuffles(runs: Sequence[Run]) -> str:
         figures = [median(note[name] for note in notes) for name in ("travel", "coverage")]
         delivered = median(note["distinct"] for note in notes)
         rows.append([_title(peer), *(f"{f:.2f}" for f in figures), f"{delivered:.1%}"])
-    return _table(head, rows)
+    return table(head, rows)
 
 
 def _gaps(runs: Sequence[Run]) -> str:
@@ -287,6 +295,7 @@ def _title(peer: str) -> str:
     return PEERS[peer].title
 
 
-def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """A Markdown table, figures at the right."""
     lines = [head, ["---", *(["---:"] * (len(head) - 1))], *rows]
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)

@@ -23,6 +23,7 @@ from benchmarks.environments import Environments, ModuleFailedError
 from benchmarks.journal import Journal
 from benchmarks.peers import OURS, PEERS
 from benchmarks.plan import COUNTS, TINY_COUNTS, WORKLOADS_OF, Plan, Step, Times, steps
+from benchmarks.publish import publish
 from benchmarks.report import INGEST_FAILED, Run, markdown
 
 __all__ = ["Lane", "main"]
@@ -31,6 +32,7 @@ _TIMEOUT_S = 300.0
 _BUDGET_S = 1.0
 _TINY_BUDGET_S = 0.1
 _WORKLOADS = WORKLOADS_OF["pictures"]
+_DOCS = Path(__file__).resolve().parent.parent / "docs"
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,6 +193,7 @@ def _arguments(given: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--tiny", action="store_true", help="few samples: does everything work?")
     parser.add_argument("--resume", action="store_true", help="go on with an interrupted run")
     parser.add_argument("--report", action="store_true", help="only write the reports again")
+    parser.add_argument("--publish", action="store_true", help="write docs/benchmarks.md too")
     parser.add_argument("--cache", type=Path, default=cache, help="environments and samples")
     parser.add_argument("--out", type=Path, help="default: results in the cache")
     return parser.parse_args(given)
@@ -226,6 +229,8 @@ def main(given: Sequence[str]) -> None:
             lane.generate()
             lane.measure_all()
         write(journal.runs(), plan, out)
+        if chosen.publish:
+            print(f"wrote {publish(out, _DOCS)}")
     runs = journal.runs()
     n_failed = sum(bool(run.failure) for run in runs)
     print((out / "results.md").read_text())

@@ -1,4 +1,4 @@
-"""aiolake without syncing, which is what the other peers do."""
+"""aiolake without syncing, which is what most other peers do."""
 
 from __future__ import annotations
 
