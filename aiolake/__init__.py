@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from aiolake._aio import Portal
-    from aiolake.codecs import convert_boxes
+    from aiolake.codecs import References, convert_boxes
     from aiolake.codecs.media.clips import AudioClip, VideoClip
     from aiolake.dataset.clips import read_clip
     from aiolake.dataset.copy import Copied, CopyProgress, copy_dataset
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from aiolake.dataset.maintain import Collected, Problem, Verified, expire, gc, verify
     from aiolake.dataset.open import create_dataset, dataset_exists, delete_dataset, open_dataset
     from aiolake.dataset.optimize import optimize
+    from aiolake.dataset.referring import references
     from aiolake.dataset.session import Session
     from aiolake.dataset.stats import ColumnStats, DatasetStats
     from aiolake.dataset.summary import ColumnSummary, Shapes, Sizes, Summary
@@ -77,7 +78,9 @@ if TYPE_CHECKING:
         Image,
         Json,
         Keypoints,
+        Link,
         Mask,
+        Reference,
         Schema,
         Sequence,
         Tensor,
@@ -125,6 +128,7 @@ __all__ = [
     "InvalidInputError",
     "Json",
     "Keypoints",
+    "Link",
     "Mask",
     "MissingExtraError",
     "NotFoundError",
@@ -138,6 +142,8 @@ __all__ = [
     "Problem",
     "ReadOnlyError",
     "Receipt",
+    "Reference",
+    "References",
     "Schema",
     "SchemaDiff",
     "Sequence",
@@ -184,13 +190,14 @@ __all__ = [
     "open_dataset",
     "optimize",
     "read_clip",
+    "references",
     "show",
     "verify",
 ]
 
 _HOMES = {
     "aiolake._aio": ("Portal",),
-    "aiolake.codecs": ("convert_boxes",),
+    "aiolake.codecs": ("References", "convert_boxes"),
     "aiolake.codecs.media.clips": ("AudioClip", "VideoClip"),
     "aiolake.dataset.clips": ("read_clip",),
     "aiolake.dataset.copy": ("Copied", "CopyProgress", "copy_dataset"),
@@ -200,6 +207,7 @@ _HOMES = {
     "aiolake.dataset.maintain": ("Collected", "Problem", "Verified", "expire", "gc", "verify"),
     "aiolake.dataset.open": ("create_dataset", "dataset_exists", "delete_dataset", "open_dataset"),
     "aiolake.dataset.optimize": ("optimize",),
+    "aiolake.dataset.referring": ("references",),
     "aiolake.dataset.session": ("Session",),
     "aiolake.dataset.stats": ("ColumnStats", "DatasetStats"),
     "aiolake.dataset.summary": ("ColumnSummary", "Shapes", "Sizes", "Summary"),
@@ -257,7 +265,9 @@ _HOMES = {
         "Image",
         "Json",
         "Keypoints",
+        "Link",
         "Mask",
+        "Reference",
         "Schema",
         "Sequence",
         "Tensor",

@@ -11,7 +11,7 @@ import msgspec
 
 from aiolake.errors import InvalidInputError
 
-__all__ = ["Address", "Reference", "parse", "split_reference"]
+__all__ = ["Address", "Reference", "parse", "parse_link", "split_reference"]
 
 _ALIASES = {
     "mem": "mem",
@@ -129,6 +129,47 @@ def _remote(scheme: str, rest: str, text: str) -> str:
         form = forms.get(scheme, f"{scheme}://host/prefix")
         raise InvalidInputError(f"{shown!r} is not of the form {form}", url=shown)
     return "/".join(parts)
+
+
+def parse_link(url: str) -> Address:
+    """Parse the address of one object outside a dataset, as a reference holds it.
+
+    Raises:
+        InvalidInputError: A relative path, an unknown scheme, no object named, or a path that
+            means another than it says: ``.``, ``..``, a backslash, or an encoded one of these.
+    """
+    match = _SCHEME.match(url)
+    if match is None:
+        if not url.startswith("/"):
+            raise InvalidInputError(
+                f"a link is an absolute path or a url such as s3://bucket/cat.jpg, got {url!r:.200}"
+            )
+        scheme, path = "file", url
+    else:
+        address = parse(url)
+        scheme = address.scheme
+        path = url[match.end() :] if scheme != "file" else unquote(url[match.end() :])
+    if scheme == "file" and not path.startswith("/"):
+        raise InvalidInputError(f"a link to a file is absolute: file:///data/cat.jpg, got {url!r}")
+    if scheme in ("http", "https") and "@" in path.partition("/")[0]:
+        raise InvalidInputError(
+            "a link holds no user and password: whoever may read it, reads them"
+        )
+    _refuse_winding(scheme, path, url)
+    return Address(scheme, os.path.normpath(path) if scheme == "file" else path)
+
+
+def _refuse_winding(scheme: str, path: str, url: str) -> None:
+    """A path must lie where its text says, whoever reads it, or a prefix of it means nothing."""
+    place = path if scheme not in ("http", "https") else re.split("[?#]", path)[0]
+    encoded = scheme != "file" and re.search("%(2e|2f|5c|00)", place, re.I)
+    if encoded or "\\" in place or any(part in (".", "..") for part in place.split("/")):
+        raise InvalidInputError(
+            "the path of a link holds no '.', '..', backslashes, or these encoded; got "
+            f"{place!r:.200}"
+        )
+    if place.endswith("/"):
+        raise InvalidInputError(f"a link names an object, and {place!r} ends in a slash")
 
 
 def split_reference(text: str) -> Reference:

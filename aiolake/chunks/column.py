@@ -13,12 +13,12 @@ from aiolake.chunks.entries import rows_of
 from aiolake.chunks.fetch import Fetcher
 from aiolake.chunks.locate import PieceIndex, needed_lists, segment_of
 from aiolake.chunks.located import Builder, Located, One
-from aiolake.errors import CorruptDataError
+from aiolake.errors import CorruptDataError, FormatError
 from aiolake.format.entry import ListRef, Piece
 from aiolake.format.lists import decode_segment, decode_segments, list_key
 from aiolake.format.manifest import (
     BLOCK_ENTRIES,
-    IN_PARTS,
+    REFERRED,
     Block,
     block_ranges,
     check_fits,
@@ -38,6 +38,7 @@ class Form(enum.Enum):
     FIXED = "pages of rows of one size"
     SHORT = "entries, or pages of short values"
     ENTRIES = "entries"
+    LINKS = "entries that refer to objects outside"
 
 
 def _check_form(piece: Piece, form: Form) -> None:
@@ -48,13 +49,26 @@ def _check_form(piece: Piece, form: Form) -> None:
         )
 
 
+def _check_outside(block: Block, form: Form, where: str) -> Block:
+    """The block, if it refers to objects outside exactly where the column's type says so."""
+    there = np.zeros(len(block), bool) if block.null is None else block.null
+    fits = block.source is None
+    if form is Form.LINKS:
+        outside = there if block.source is None else there | (block.source >= 0)
+        fits = bool(outside.all())
+    if not fits:
+        raise FormatError(f"{where}: a manifest block is of another kind of column", key=where)
+    return block
+
+
 class _PieceState:
     """A piece, the ranges of its blocks, and those of its blocks that are at hand."""
 
-    __slots__ = ("blocks", "key", "last", "ndim", "page_rows", "piece", "rows")
+    __slots__ = ("blocks", "form", "key", "last", "ndim", "page_rows", "piece", "rows")
 
-    def __init__(self, piece: Piece, ndim: int) -> None:
+    def __init__(self, piece: Piece, form: Form, ndim: int) -> None:
         self.piece = piece
+        self.form = form
         self.page_rows = piece.page_rows
         self.ndim = ndim if self.page_rows else 1
         self.last: tuple[int, Block] | None = None
@@ -72,7 +86,7 @@ class _PieceState:
         return self._checked(at, data, self.key)
 
     def _checked(self, at: int, data: Buffer, where: str) -> Block:
-        block = decode_block(data, where)
+        block = _check_outside(decode_block(data, where), self.form, where)
         return check_fits(block, self.rows.entries_in(at, block), self.ndim, where)
 
 
@@ -134,7 +148,7 @@ class ColumnIndex:
         if state.page_rows != 1:
             e, row, n_rows = state.rows.place(at, block, ordinal)
         chunk, length = block.chunk.item(e), block.length.item(e)
-        if chunk == IN_PARTS:
+        if chunk >= REFERRED:  # or in parts
             return None
         null = block.null is not None and block.null.item(e)
         key = block.chunk_keys()[chunk] if length else ""
@@ -188,6 +202,8 @@ class ColumnIndex:
         if self._form is Form.FIXED or not state.page_rows:
             places = state.rows.places(at, block, ordinals)
             builder.add_pages(block, rows, places, short=self._form is Form.SHORT)
+        elif self._form is Form.LINKS:
+            builder.add_links(block, rows, ordinals - at * BLOCK_ENTRIES)
         else:
             builder.add_entries(block, rows, ordinals - at * BLOCK_ENTRIES)
 
@@ -251,7 +267,7 @@ class ColumnIndex:
         state = self._states.get(id(piece))
         if state is None:
             _check_form(piece, self._form)
-            state = self._states[id(piece)] = _PieceState(piece, self._ndim)
+            state = self._states[id(piece)] = _PieceState(piece, self._form, self._ndim)
         return state
 
     def _block_now(self, state: _PieceState, block: int) -> Block | None:

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from aiolake.chunks.entries import Places
 from aiolake.chunks.plan import Units
 from aiolake.errors import CorruptDataError
-from aiolake.format.manifest import IN_PARTS, Block
+from aiolake.format.manifest import IN_PARTS, Block, Source
 from aiolake.ranges import Ids
 from aiolake.types import Constant
 
@@ -75,6 +75,8 @@ class Located(msgspec.Struct, eq=False):
         shape: (n, ndim).
         constants: (rows, value) of constant runs.
         parted: By row, payloads in parts.
+        sources: Of a column of links the objects outside, which ``units.key`` is an index of; a
+            length of -1 is to the object's end.
     """
 
     n: int
@@ -87,6 +89,7 @@ class Located(msgspec.Struct, eq=False):
     shape: npt.NDArray[Any]
     constants: list[tuple[Ids, Constant]] = msgspec.field(default_factory=list)
     parted: dict[int, Parted] = msgspec.field(default_factory=dict)
+    sources: tuple[Source, ...] = ()
 
 
 class Builder:
@@ -104,6 +107,7 @@ class Builder:
         self._pages: list[tuple[int, Ids, Flags]] = []
         self._n_units = 0
         self._parted: dict[int, Parted] = {}
+        self._sources: dict[Source, int] = {}
 
     def add_entries(self, block: Block, rows: Ids, e: Ids) -> None:
         """Rows that each have an entry of a block."""
@@ -118,6 +122,21 @@ class Builder:
             rows, e = rows[~in_parts], e[~in_parts]
         self._unit[rows] = np.arange(self._n_units, self._n_units + len(rows))
         self._add_units(block, e)
+
+    def add_links(self, block: Block, rows: Ids, e: Ids) -> None:
+        """Rows whose entries refer to objects outside; each is a unit."""
+        if block.null is not None:
+            there = ~block.null[e]
+            self._null[rows] = ~there
+            rows, e = rows[there], e[there]
+        if block.source is None:
+            return
+        known = [self._sources.setdefault(each, len(self._sources)) for each in block.sources]
+        source = np.asarray(known, np.int64)[block.source[e]]
+        self._unit[rows] = self._n_units + np.arange(len(rows))
+        length = block.length[e].astype(np.int64)
+        self._columns.append((source, block.offset[e], length, block.crc[e]))
+        self._n_units += len(e)
 
     def add_pages(self, block: Block, rows: Ids, places: Places, *, short: bool) -> None:
         """Rows of pages: each page is one unit, however many of its rows are wanted.
@@ -193,6 +212,7 @@ class Builder:
             shape=self._shape,
             constants=self.constants,
             parted=self._parted,
+            sources=tuple(self._sources),
         )
 
 

@@ -122,6 +122,10 @@ class Measure:
         """Samples of a column of entries, which are not compared."""
         self._nulls += sum(sample is None for sample in samples)
 
+    def add_missing(self, n: int) -> None:
+        """So many rows that are None, of a column whose values are not compared."""
+        self._nulls += n
+
     def add_bytes(self, rows: ByteRows) -> None:
         """Values of varying size; texts are compared as their UTF-8."""
         if self.order is Order.NONE:

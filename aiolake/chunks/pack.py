@@ -13,8 +13,17 @@ import msgspec
 import numpy as np
 
 from aiolake.chunks.measure import Measure, zones_of
+from aiolake.chunks.outside import LinkTable
 from aiolake.chunks.shorts import ShortPages
-from aiolake.codecs import ByteCodec, ByteRows, Encoded, EntryCodec, FixedCodec, FixedRows
+from aiolake.codecs import (
+    ByteCodec,
+    ByteRows,
+    Encoded,
+    EntryCodec,
+    FixedCodec,
+    FixedRows,
+    LinkRows,
+)
 from aiolake.format.checksum import crc32c
 from aiolake.format.entry import ManifestRef, Piece
 from aiolake.format.manifest import (
@@ -174,6 +183,7 @@ class ColumnPacker:
         self.nbytes = 0
         self.pending_nbytes = 0
         self.table = Table()
+        self._outside = LinkTable()
         self._measure = Measure(codec)
         self._rows: list[FixedRows] = []
         self._n_buffered = 0
@@ -250,6 +260,23 @@ class ColumnPacker:
         for page in self._shorts.add(rows):
             self._add_shorts(page, chunk_bytes, full)
         return full
+
+    def add_links(self, rows: LinkRows) -> None:
+        """Add references; nothing of theirs is stored but where they point."""
+        self.n_rows += len(rows)
+        self._measure.add_missing(int((rows.object < 0).sum()))
+        self._outside.add(rows)
+
+    @property
+    def n_entries(self) -> int:
+        """Entries so far."""
+        return len(self.table) + len(self._outside)
+
+    def blocks(self, places: Sequence[Place]) -> list[bytes]:
+        """The encoded manifest blocks, once each chunk's place is known."""
+        return (
+            self._outside.blocks() if len(self._outside) else self.table.blocks(places, self.ndim)
+        )
 
     def finish(self, *, chunk_bytes: int) -> list[list[Buffer]]:
         """Write the last, shorter page; returns the chunks that became full."""

@@ -13,14 +13,15 @@ from aiolake._aio import WorkPool, map_concurrently
 from aiolake.chunks.assemble import Decode, batch_of, fixed_rows, paged_value, value_of
 from aiolake.chunks.column import ColumnIndex, Form
 from aiolake.chunks.fetch import Fetcher
+from aiolake.chunks.follow import Follower
 from aiolake.chunks.located import Located, One
 from aiolake.chunks.parts import read_parts, without_parts
-from aiolake.codecs import ByteCodec, EntryCodec, FixedCodec, codec_of
+from aiolake.codecs import ByteCodec, EntryCodec, FixedCodec, LinkCodec, codec_of
 from aiolake.errors import InvalidInputError
 from aiolake.format.entry import Snapshot
 from aiolake.ranges import Ids
 from aiolake.stores.base import Buffer
-from aiolake.types import Audio, Bytes, Column, Image, Schema, Video, is_media, is_packed
+from aiolake.types import Audio, Bytes, Column, Image, Link, Schema, Video, is_media, is_packed
 
 __all__ = ["MISS", "ColumnReader", "SnapshotReader"]
 
@@ -183,6 +184,8 @@ def _compressed(column: Column) -> bool:
 def _form_of(codec: FixedCodec | EntryCodec) -> tuple[Form, int]:
     if isinstance(codec, FixedCodec):
         return Form.FIXED, 0
+    if isinstance(codec, LinkCodec):
+        return Form.LINKS, 0
     return (Form.SHORT if isinstance(codec, ByteCodec) else Form.ENTRIES), codec.ndim
 
 
@@ -194,11 +197,18 @@ class SnapshotReader:
         schema: Its columns.
         fetcher: Reads the dataset's objects.
         pool: Decodes.
+        follower: Reads what columns of links refer to.
     """
 
     def __init__(
-        self, snapshot: Snapshot, schema: Schema, fetcher: Fetcher, pool: WorkPool
+        self,
+        snapshot: Snapshot,
+        schema: Schema,
+        fetcher: Fetcher,
+        pool: WorkPool,
+        follower: Follower,
     ) -> None:
+        self._follower = follower
         self._snapshot = snapshot
         self._schema = schema
         self._fetcher = fetcher
@@ -222,15 +232,31 @@ class SnapshotReader:
             reader = self._columns[name] = self._open(self._schema[name])
         return reader
 
+    def has_links(self, names: Sequence[str]) -> bool:
+        """Whether one of some columns lies outside the dataset."""
+        return any(isinstance(self._schema[name].type, Link) for name in names)
+
     def _open(self, column: Column) -> ColumnReader:
         codec = codec_of(column.type)
         form, ndim = _form_of(codec)
         snapshot = self._snapshot
         index = ColumnIndex(column.id, form, ndim, snapshot.lists, snapshot.pieces, self._fetcher)
         inline = 0 if is_media(column.type) else _INLINE_BYTES
-        return ColumnReader(
-            column, codec, index, self._fetcher, self._pool, inline, is_packed(column.type)
-        )
+        packed = is_packed(column.type)
+        if isinstance(column.type, Link):
+            from aiolake.chunks.links import LinkReader
+
+            return LinkReader(
+                column,
+                codec,
+                index,
+                self._fetcher,
+                self._pool,
+                inline,
+                packed,
+                follower=self._follower,
+            )
+        return ColumnReader(column, codec, index, self._fetcher, self._pool, inline, packed)
 
     def row_now(self, id: int, names: Sequence[str], decode: Decode) -> dict[str, Any]:
         """One row; values that have to be waited for are ``MISS``."""

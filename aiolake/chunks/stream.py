@@ -73,7 +73,9 @@ class Batches:
             raise InvalidInputError("a stream of batches is used once; call batches() again")
         self._entered = True
         await self._tasks.__aenter__()
-        scan = self._selection.ascending and not self._reader.answers_now
+        # What lies outside is in no stored order.
+        ordered = self._selection.ascending and not self._reader.has_links(self._selection.names)
+        scan = ordered and not self._reader.answers_now
         self._start(self._scan if scan else self._read_each, "aiolake batches")
         return self
 

@@ -20,6 +20,8 @@ from aiolake.codecs import (
     EntryCodec,
     FixedCodec,
     FixedRows,
+    LinkCodec,
+    LinkRows,
     codec_of,
     without_mask,
 )
@@ -39,7 +41,7 @@ _LITTLE_ENTRIES = 256
 _LITTLE_ZONES = 64
 
 FullChunks = list[tuple[int, list[Buffer]]]
-EncodedColumn = FixedRows | ByteRows | list[Encoded | None]
+EncodedColumn = FixedRows | ByteRows | LinkRows | list[Encoded | None]
 
 
 class Target(msgspec.Struct, frozen=True):
@@ -76,7 +78,7 @@ def _encode(target: Target, values: Any, first_row: int) -> EncodedColumn:
     codec = codec_of(target.type)
     encoded: list[Encoded | None] = []
     try:
-        if isinstance(codec, FixedCodec):
+        if isinstance(codec, FixedCodec | LinkCodec):
             return codec.encode_rows(values)
         values = without_mask(values)
         if isinstance(codec, ByteCodec):
@@ -103,14 +105,20 @@ def constant_of(target: Target, value: object) -> Constant:
     """One value, encoded to stand for many rows."""
     if value is None:
         return Constant()
-    encoded = encode_columns([target], {target.name: [value]}, 0)[target.id]
     codec = codec_of(target.type)
+    encoded = encode_columns([target], {target.name: [value]}, 0)[target.id]
     if isinstance(encoded, FixedRows):
         assert isinstance(codec, FixedCodec)
         return Constant(bytes(codec.page_payload(encoded, 0, 1)))
     if isinstance(encoded, ByteRows):
         assert isinstance(codec, ByteCodec)
         return Constant(codec.packed(encoded.values[0]))
+    if isinstance(encoded, LinkRows):
+        raise InvalidInputError(
+            f"column {target.name!r}: a column of links has no default but None; append or update "
+            "references",
+            column=target.name,
+        )
     sample = encoded[0]
     assert sample is not None
     return Constant(bytes(sample.payload), sample.shape)
@@ -246,6 +254,9 @@ class PieceWriter:
                 full = packer.add_rows(values, chunk_bytes=self._chunk_bytes)
             elif isinstance(values, ByteRows):
                 full = packer.add_bytes(values, chunk_bytes=self._chunk_bytes)
+            elif isinstance(values, LinkRows):
+                packer.add_links(values)
+                continue
             else:
                 full = packer.add(values, chunk_bytes=self._chunk_bytes)
             found += [(column, chunk) for chunk in full]
@@ -260,9 +271,9 @@ class PieceWriter:
     async def blocks(self, column: int) -> list[bytes]:
         """The manifest blocks of a column whose chunks are all under way."""
         packer, places = self.packers[column], self.places[column]
-        if len(packer.table) <= _LITTLE_ENTRIES:
-            return packer.table.blocks(places, packer.ndim)
-        return await self._pool.run(packer.table.blocks, places, packer.ndim)
+        if packer.n_entries <= _LITTLE_ENTRIES:
+            return packer.blocks(places)
+        return await self._pool.run(packer.blocks, places)
 
     async def statistics(self, column: int, *, inline: bool) -> tuple[Statistics, bytes]:
         """What a column's rows are like, and the table of their zones that is to be stored."""

@@ -17,6 +17,8 @@ from aiolake.codecs.keys import (
     is_key_type,
     key_values,
 )
+from aiolake.codecs.link import LinkCodec, LinkRows
+from aiolake.codecs.references import References
 from aiolake.codecs.registry import codec_of
 from aiolake.codecs.short import ByteCodec, BytePage, ByteRows
 from aiolake.codecs.text import decode_json, encode_json
@@ -32,6 +34,9 @@ __all__ = [
     "FixedCodec",
     "FixedRows",
     "KeyValues",
+    "LinkCodec",
+    "LinkRows",
+    "References",
     "codec_of",
     "collate",
     "collate_entries",

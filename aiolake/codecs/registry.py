@@ -11,6 +11,7 @@ from aiolake.codecs.fixed_text import FixedTextCodec, fixed_text_codec
 from aiolake.codecs.geometry import BoxCodec, KeypointsCodec
 from aiolake.codecs.image import ImageCodec
 from aiolake.codecs.label import label_codec
+from aiolake.codecs.link import LinkCodec
 from aiolake.codecs.mask import MaskCodec
 from aiolake.codecs.picture import Reading
 from aiolake.codecs.sequence import sequence_codec
@@ -26,6 +27,7 @@ from aiolake.types import (
     Image,
     Json,
     Keypoints,
+    Link,
     Mask,
     Sequence,
     Tensor,
@@ -58,6 +60,8 @@ def codec_of(type: ColumnType) -> FixedCodec | EntryCodec:
             return BytesCodec(compression)
         case Sequence(of=of):
             return sequence_codec(codec_of(of))
+        case Link(of=of):
+            return LinkCodec(codec_of(of))
         case BBox():
             return BoxCodec(type)
         case Mask():

@@ -8,6 +8,8 @@ from typing import Any, TypeVar
 
 from aiolake import urls
 from aiolake.chunks.fetch import Fetcher
+from aiolake.chunks.follow import Follower
+from aiolake.dataset.links import Links
 from aiolake.dataset.session import Lease, Session, lease
 from aiolake.dataset.state import Core
 from aiolake.options import Options
@@ -24,22 +26,40 @@ async def with_core(
     session: Session | None,
     options: Options | None,
     use: Callable[[Core, Lease], Coroutine[Any, Any, T]],
+    links: tuple[str, ...] = (),
 ) -> T:
     """Open a store and a log, and close them again if ``use`` fails."""
     held = await lease(session, options)
     core: Core | None = None
     try:
         await asyncio.sleep(0)  # what comes from memory never waits, and an opening is long
-        core = open_core(address, creds, held.session, options)
+        core = open_core(address, creds, held.session, options, links)
         return await use(core, held)
     except BaseException:
         await (held.aclose() if core is None else held.aclose_after(core.store))
         raise
 
 
-def open_core(address: urls.Address, creds: Any, session: Session, options: Options | None) -> Core:
-    """A store and a log in a session."""
-    options = options or session.options
-    store = session._open_store(address, creds, options)
-    log = Log(store, session._clock, options.commit_timeout, session._leave, session._pool.run)
-    return Core(str(address), session, store, log, Fetcher(store, session._cache))
+def open_core(
+    address: urls.Address,
+    creds: Any,
+    session: Session,
+    options: Options | None,
+    links: tuple[str, ...] = (),
+) -> Core:
+    """A store and a log in a session; ``links`` are prefixes from ``check_links``."""
+    chosen = options or session.options
+    store = session._open_store(address, creds, chosen)
+    log = Log(store, session._clock, chosen.commit_timeout, session._leave, session._pool.run)
+    outside = Links(
+        address.scheme, links, lambda root, secret: session._open_store(root, secret, chosen)
+    )
+    return Core(
+        url=str(address),
+        session=session,
+        store=store,
+        log=log,
+        fetcher=Fetcher(store, session._cache),
+        links=outside,
+        follower=Follower(outside, session._cache),
+    )

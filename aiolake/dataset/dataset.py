@@ -47,12 +47,14 @@ class DatasetSpec:
         branch: The branch the handle followed, or ``None``.
         snapshot: The snapshot it was on.
         options: Its options, if it had its own.
+        links: The prefixes that references may be followed to.
     """
 
     url: str
     branch: str | None
     snapshot: int
     options: Options | None = None
+    links: tuple[str, ...] = ()
 
 
 class Dataset:
@@ -113,7 +115,11 @@ class Dataset:
     def spec(self) -> DatasetSpec:
         """How to open it again in another process."""
         return DatasetSpec(
-            url=self.url, branch=self._branch, snapshot=self.snapshot, options=self._own_options
+            url=self.url,
+            branch=self._branch,
+            snapshot=self.snapshot,
+            options=self._own_options,
+            links=self._core.links.prefixes,
         )
 
     @property
@@ -287,7 +293,10 @@ class Dataset:
             if self._transaction is not None:
                 await self._transaction._abandon()
         finally:
-            await self._lease.aclose_after(self._core.store)
+            try:
+                await self._core.links.aclose()
+            finally:
+                await self._lease.aclose_after(self._core.store)
 
     async def __aenter__(self) -> Self:
         self._guard.check()

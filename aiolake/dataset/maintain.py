@@ -19,7 +19,7 @@ from aiolake.format.checksum import crc32c
 from aiolake.format.entry import Blob, Entry, ListRef, Piece, decode_entry
 from aiolake.format.keys import KeyRun, decode_run, run_key
 from aiolake.format.lists import blob_key, decode_list, list_key
-from aiolake.format.manifest import IN_PARTS, Block, block_ranges, check_block, decode_block
+from aiolake.format.manifest import REFERRED, Block, block_ranges, check_block, decode_block
 from aiolake.stores.base import CostModel
 from aiolake.versions import rules
 from aiolake.versions.blobs import load_refs
@@ -179,6 +179,7 @@ class Verified:
         n_objects: Lists, manifests and chunks read.
         nbytes: Payload bytes checked.
         problems: What is wrong; empty for a sound dataset.
+        n_references: Samples that lie outside the dataset: those are not read.
     """
 
     n_entries: int
@@ -186,6 +187,7 @@ class Verified:
     n_objects: int
     nbytes: int
     problems: tuple[Problem, ...]
+    n_references: int = 0
 
     @property
     def ok(self) -> bool:
@@ -212,6 +214,7 @@ class _Verifier:
         self._problems: list[Problem] = []
         self._objects: set[str] = set()
         self._nbytes = 0
+        self._n_references = 0
 
     async def run(self, head: Entry) -> Verified:
         numbers = range(head.state.first, head.n + 1)
@@ -230,6 +233,7 @@ class _Verifier:
             n_objects=len(self._objects),
             nbytes=self._nbytes,
             problems=tuple(self._problems),
+            n_references=self._n_references,
         )
 
     def _note(self, key: str, error: AiolakeError) -> None:
@@ -325,6 +329,8 @@ class _Verifier:
                 await self._block(block)
 
     async def _block(self, block: Block) -> None:
+        if block.source is not None:
+            self._n_references += int((block.source >= 0).sum())
         units = _units(block)
         self._objects.update(units.keys)
         cost = CostModel(self._store.cost.gap_bytes, 8 << 20)
@@ -356,7 +362,7 @@ class _Verifier:
 
 def _units(block: Block) -> Units:
     """Every payload range a block names, of entries and of parts."""
-    whole = np.asarray(block.chunk) != IN_PARTS
+    whole = np.asarray(block.chunk) < REFERRED
     columns = [(block.chunk[whole], block.offset[whole], block.length[whole], block.crc[whole])]
     if block.parts is not None:
         parts = block.parts

@@ -12,6 +12,7 @@ from aiolake._aio import Opening
 from aiolake.dataset.attach import with_core
 from aiolake.dataset.columns import describe
 from aiolake.dataset.dataset import Dataset, DatasetSpec
+from aiolake.dataset.links import check_links
 from aiolake.dataset.session import Lease, Session
 from aiolake.dataset.state import Core, load_state
 from aiolake.errors import FormatError, InvalidInputError, NotFoundError
@@ -50,7 +51,7 @@ def open_dataset(
     time: datetime | None = None,
     creds: Any = None,
     token: str | None = None,
-    links: Sequence[str] = (),
+    links: Sequence[str | os.PathLike[str]] = (),
     session: Session | None = None,
     options: Options | None = None,
 ) -> Opening[Dataset]:
@@ -64,7 +65,8 @@ def open_dataset(
         time: Or at the one ``main`` had at this time (aware, or taken as UTC).
         creds: The store's credentials; ``mem:`` and ``file:`` take none.
         token: The hub's token.
-        links: Prefixes outside the dataset that references may be followed to.
+        links: Prefixes outside the dataset that references of ``Link`` columns may be followed to,
+            as ``["s3://bucket/images/"]``; each ends at a boundary of the path.
         session: Share this session's connections and limits.
         options: Limits and sizes; without a session they apply to this dataset alone.
 
@@ -79,11 +81,13 @@ def open_dataset(
     if isinstance(url, DatasetSpec):
         branch, snapshot = (url.branch, snapshot) if url.branch else (None, url.snapshot)
         options = options or url.options
+        links = links or url.links
         url = url.url
     named = [v for v in (branch, tag, snapshot, time) if v is not None]
     if len(named) > 1:
         raise InvalidInputError("give one of branch, tag, snapshot and time")
-    _refuse_later_features(token, links)
+    _refuse_later_features(token)
+    prefixes = check_links(links)
     address = urls.parse(url)
     if snapshot is not None:
         snapshot = keys.check_snapshot(snapshot)
@@ -110,7 +114,7 @@ def open_dataset(
         follows = (branch or DEFAULT_BRANCH) if target.follows_branch else None
         return Dataset(core, held, state, follows, options)
 
-    return Opening(lambda: with_core(address, creds, session, options, opened))
+    return Opening(lambda: with_core(address, creds, session, options, opened, prefixes))
 
 
 def create_dataset(
@@ -155,7 +159,7 @@ def create_dataset(
     Cost: two LISTs, two creates in a process's first commit to a store, else one.
     """
     address = urls.parse(url)
-    _refuse_later_features(token, ())
+    _refuse_later_features(token)
     intent = Create(
         dataset=keys.new_id(),
         description=describe(
@@ -194,7 +198,7 @@ async def dataset_exists(
     Cost: one LIST, and one GET if there is a log.
     """
     address = urls.parse(url)
-    _refuse_later_features(token, ())
+    _refuse_later_features(token)
 
     async def found(core: Core, held: Lease) -> bool:
         try:
@@ -228,7 +232,7 @@ async def delete_dataset(
         NotFoundError: There is none.
     """
     address = urls.parse(url)
-    _refuse_later_features(token, ())
+    _refuse_later_features(token)
 
     async def deleted(core: Core, held: Lease) -> None:
         try:
@@ -313,8 +317,6 @@ async def refuse_foreign(core: Core) -> None:
         )
 
 
-def _refuse_later_features(token: str | None, links: Sequence[str]) -> None:
+def _refuse_later_features(token: str | None) -> None:
     if token is not None:
         raise InvalidInputError("token= is for al:// addresses, which this release does not open")
-    if links:
-        raise InvalidInputError("links= is not available in this release: no column holds links")

@@ -7,7 +7,9 @@ from typing import Any
 import msgspec
 
 from aiolake.chunks.fetch import Fetcher
+from aiolake.chunks.follow import Follower
 from aiolake.chunks.read import SnapshotReader
+from aiolake.dataset.links import Links
 from aiolake.dataset.session import Session
 from aiolake.errors import AiolakeError, CorruptDataError, NotFoundError, SnapshotExpiredError
 from aiolake.format.entry import Description, Entry, LogState, Snapshot
@@ -31,6 +33,8 @@ class Core(msgspec.Struct, frozen=True):
     store: ScheduledStore
     log: Log
     fetcher: Fetcher
+    links: Links
+    follower: Follower
 
     async def explained(self, error: NotFoundError, snapshot: int) -> AiolakeError:
         """Why an object that a snapshot needs is missing: read the head and see."""
@@ -111,7 +115,9 @@ async def load_state(core: Core, head: Head, entry: Entry) -> State:
     """
     description, rows = await core.log.run(_parts(entry))
     assert entry.snapshot is not None
-    reader = SnapshotReader(entry.snapshot, description.schema, core.fetcher, core.session._pool)
+    reader = SnapshotReader(
+        entry.snapshot, description.schema, core.fetcher, core.session._pool, core.follower
+    )
     return State(
         head=head,
         entry=entry,

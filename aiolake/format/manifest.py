@@ -4,16 +4,18 @@ A block's bytes are one form byte (0: as it is, 1: one zstd frame) and then::
 
     u32 n          entries
     u16 n_chunks   chunk objects named
-    u8  flags      1: nulls, 2: parts
+    u8  flags      1: nulls, 2: parts, 4: references
     u8  ndim       numbers of shape per entry
     n_chunks x (u64 base, 26 ASCII bytes id)
-    n x u16        chunk of each entry; 65,535: the payload is in parts; 0 for an empty one
+    n x u16        chunk of each entry; 65,535: the payload is in parts; 65,534: it is elsewhere,
+                   at this offset; 0 for an empty one
     n x u64        offset, or the index of the first part
     n x u64        length in bytes, of all parts together
     n x u32        crc32c of the stored bytes
     n x ndim x u32 shape, row by row
     nulls: ceil(n / 8) bytes, little bit order; for a page: it ends in a validity bitmap
     parts: u32 count, then as columns u16 chunk, u64 offset, u64 length, u32 crc32c
+    references: u32 count, u32 source of each; u32 length, JSON of the sources
 
 A decoded block can be relied on: its chunks, parts and byte ranges are there and hang together.
 
@@ -41,8 +43,11 @@ from aiolake.keys import CHUNKS, MANIFESTS, MAX_ENTRY, is_id, object_key
 __all__ = [
     "BLOCK_ENTRIES",
     "IN_PARTS",
+    "REFERRED",
+    "TO_END",
     "Block",
     "Blocks",
+    "Source",
     "block_ranges",
     "check_fits",
     "decode_block",
@@ -52,12 +57,14 @@ __all__ = [
 
 BLOCK_ENTRIES = 4096
 IN_PARTS = 0xFFFF
+REFERRED = 0xFFFE
+TO_END = (1 << 64) - 1
 MAX_BLOCK_NBYTES = 64 << 20
 MAX_NDIM = 32
 _MAX_OFFSET = np.uint64(1 << 62)
 _HEAD = struct.Struct("<IHBB")
 _CHUNK = struct.Struct("<Q26s")
-_NULLS, _PARTS = 1, 2
+_NULLS, _PARTS, _REFERENCES = 1, 2, 4
 _COMPRESS_FROM = 512
 
 Array: TypeAlias = npt.NDArray[Any]
@@ -72,6 +79,17 @@ class Parts(msgspec.Struct, frozen=True, eq=False):
     crc: Array
 
 
+class Source(msgspec.Struct, frozen=True, array_like=True):
+    """An object outside the dataset that entries refer to."""
+
+    url: str
+    etag: str | None = None
+    creds_key: str | None = None
+
+
+_sources = msgspec.json.Decoder(tuple[Source, ...])
+
+
 class Block(msgspec.Struct, frozen=True, eq=False, dict=True):
     """The decoded columns of a block of ``n`` entries.
 
@@ -84,6 +102,9 @@ class Block(msgspec.Struct, frozen=True, eq=False, dict=True):
         shape: uint32 (n, ndim).
         null: bool (n,), or ``None`` without any.
         parts: Parts, or ``None`` without any.
+        sources: The objects outside that entries refer to.
+        source: int64 (n,), index into ``sources``, -1 for entries that do not refer to one; or
+            ``None`` without any.
     """
 
     chunks: tuple[tuple[int, str], ...]
@@ -94,6 +115,8 @@ class Block(msgspec.Struct, frozen=True, eq=False, dict=True):
     shape: Array
     null: Array | None = None
     parts: Parts | None = None
+    sources: tuple[Source, ...] = ()
+    source: Array | None = None
 
     def __len__(self) -> int:
         return len(self.chunk)
@@ -102,7 +125,8 @@ class Block(msgspec.Struct, frozen=True, eq=False, dict=True):
     def nbytes(self) -> int:
         """About how much memory it takes."""
         per_entry: int = 22 + 4 * self.shape.shape[1]
-        return 64 * len(self.chunks) + len(self) * per_entry
+        outside = sum(len(source.url) + 128 for source in self.sources)
+        return 64 * len(self.chunks) + len(self) * per_entry + outside
 
     def chunk_keys(self) -> tuple[str, ...]:
         """The keys of the chunk objects."""
@@ -130,6 +154,7 @@ class Block(msgspec.Struct, frozen=True, eq=False, dict=True):
 def encode_block(block: Block) -> bytes:
     """The stored bytes of a block."""
     flags = _NULLS * (block.null is not None) | _PARTS * (block.parts is not None)
+    flags |= _REFERENCES * (block.source is not None)
     out = [_HEAD.pack(len(block), len(block.chunks), flags, block.shape.shape[1])]
     out += [_CHUNK.pack(base, id.encode()) for base, id in block.chunks]
     out += _columns(block.chunk, block.offset, block.length, block.crc)
@@ -140,7 +165,15 @@ def encode_block(block: Block) -> bytes:
         parts = block.parts
         out.append(struct.pack("<I", len(parts.chunk)))
         out += _columns(parts.chunk, parts.offset, parts.length, parts.crc)
+    if block.source is not None:
+        out += _references(block.source, block.sources)
     return _with_form(b"".join(out))
+
+
+def _references(source: Array, sources: Sequence[Source]) -> list[bytes]:
+    used = source[source >= 0].astype("<u4")
+    names = msgspec.json.encode(sources)
+    return [struct.pack("<I", len(used)), used.tobytes(), struct.pack("<I", len(names)), names]
 
 
 def _columns(chunk: Array, offset: Array, length: Array, crc: Array) -> list[bytes]:
@@ -184,7 +217,7 @@ def decode_block(data: Any, where: str) -> Block:
     """
     reader = _Reader(_without_form(data, where), where)
     n, n_chunks, flags, ndim = _HEAD.unpack(reader.take(_HEAD.size))
-    if n > BLOCK_ENTRIES or ndim > MAX_NDIM or flags & ~(_NULLS | _PARTS):
+    if n > BLOCK_ENTRIES or ndim > MAX_NDIM or flags & ~(_NULLS | _PARTS | _REFERENCES):
         raise FormatError(f"{where}: a manifest block says what none can say", key=where)
     chunks = tuple(_chunk(reader) for _ in range(n_chunks))
     chunk, offset, length, crc = _read_columns(reader, n)
@@ -197,10 +230,27 @@ def decode_block(data: Any, where: str) -> Block:
     if flags & _PARTS:
         (n_parts,) = struct.unpack("<I", reader.take(4))
         parts = Parts(*_read_columns(reader, n_parts))
-    block = Block(chunks, chunk, offset, length, crc, shape, null, parts)
+    source: Array | None = None
+    sources: tuple[Source, ...] = ()
+    if flags & _REFERENCES:
+        source, sources = _read_references(reader, chunk)
+    block = Block(chunks, chunk, offset, length, crc, shape, null, parts, sources, source)
     if reader.at != len(reader.data) or not _hangs_together(block):
         raise FormatError(f"{where}: a manifest block contradicts itself", key=where)
     return block
+
+
+def _read_references(reader: _Reader, chunk: Array) -> tuple[Array, tuple[Source, ...]]:
+    source = np.full(len(chunk), -1, np.int64)
+    (n,) = struct.unpack("<I", reader.take(4))
+    used = reader.column("<u4", n)
+    (length,) = struct.unpack("<I", reader.take(4))
+    try:
+        sources = _sources.decode(reader.take(length))
+        source[chunk == REFERRED] = used
+    except (msgspec.MsgspecError, UnicodeDecodeError, ValueError) as error:
+        raise FormatError(f"{reader.where}: bad references: {error}", key=reader.where) from error
+    return source, sources
 
 
 def _without_form(data: Any, where: str) -> Any:
@@ -235,7 +285,12 @@ def _hangs_together(block: Block) -> bool:
     """Whether every chunk, part and byte range that is named can be there."""
     in_parts, n_chunks = block.chunk == IN_PARTS, len(block.chunks)
     known = (block.chunk < n_chunks) | ((block.length == 0) & (block.chunk == 0)) | in_parts
-    if not known.all() or not _are_ranges(block.offset, block.length):
+    length = block.length
+    if block.source is not None:
+        referred = block.chunk == REFERRED
+        known |= referred & (block.source < len(block.sources))
+        length = np.where(referred & (length == TO_END), 0, length)
+    if not known.all() or not _are_ranges(block.offset, length):
         return False
     parts = block.parts
     if parts is None or not in_parts.any():

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol, TypeAlias, runtime_checkable
 
 __all__ = [
@@ -22,6 +22,7 @@ __all__ = [
     "ObjectMeta",
     "Store",
     "SupportsImmediateReads",
+    "SupportsMatchedReads",
     "SupportsReadsInto",
     "total_nbytes",
 ]
@@ -54,10 +55,14 @@ class CreateOutcome(enum.Enum):
 
 @dataclass(frozen=True, slots=True)
 class ObjectMeta:
-    """What ``head`` and ``list`` say of an object; ``size`` in bytes."""
+    """What ``head`` and ``list`` say of an object; ``size`` in bytes.
+
+    ``etag`` is of ``head`` alone: it differs when the bytes do; ``None`` where a store has none.
+    """
 
     key: str
     size: int
+    etag: str | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,6 +173,17 @@ class SupportsImmediateReads(Protocol):
 
     def get_range_now(self, key: str, start: int, stop: int) -> Buffer | None:
         """As ``get_range``, or ``None`` where answering would block (or the object is missing)."""
+        ...
+
+
+@runtime_checkable
+class SupportsMatchedReads(Protocol):
+    """A store that reads an object only while it has an etag, in one request."""
+
+    async def get_matching(
+        self, key: str, start: int, stop: int | None, etag: str
+    ) -> Buffer | None:
+        """As ``get_range`` (``stop=None``: to the end), or ``None`` where the etag is another."""
         ...
 
 

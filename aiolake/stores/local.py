@@ -164,9 +164,9 @@ class LocalStore:
             return False
 
     async def head(self, key: str) -> ObjectMeta:
-        """Size of an object."""
+        """Size of an object; its etag is when it was modified and its size, ``<ns>-<bytes>``."""
         self._check(key)
-        return await self._read(f"look at {key!r}", lambda: ObjectMeta(key, self._open(key).size))
+        return await self._read(f"look at {key!r}", partial(self._look, key))
 
     async def put(self, key: str, data: Sequence[Buffer]) -> None:
         """Write an object, replacing any."""
@@ -239,6 +239,25 @@ class LocalStore:
         except OSError as error:
             raise refusal(error, attempt, self._root) from error
 
+    async def get_matching(
+        self, key: str, start: int, stop: int | None, etag: str
+    ) -> Buffer | None:
+        """The bytes ``[start, stop)`` of a file; ``None`` where its etag is another now."""
+        self._check(key)
+        return await self._read(
+            f"read {key!r}", partial(self._read_matching, key, start, stop, etag)
+        )
+
+    def _read_matching(self, key: str, start: int, stop: int | None, etag: str) -> Buffer | None:
+        file = self._open(key)
+        if _etag(file) != etag:
+            return None
+        return read_blocking(file, start, file.size if stop is None else stop)
+
+    def _look(self, key: str) -> ObjectMeta:
+        file = self._open(key)
+        return ObjectMeta(key, file.size, _etag(file))
+
     def _read_whole(self, key: str) -> Buffer:
         file = self._open(key)
         return read_blocking(file, 0, file.size)
@@ -305,3 +324,8 @@ class LocalStore:
     def _check_open(self) -> None:
         if self._closed:
             raise ClosedError(f"the store {self.url} was closed; open it again", url=self.url)
+
+
+def _etag(file: OpenFile) -> str:
+    status = os.fstat(file.fd)
+    return f"{status.st_mtime_ns}-{status.st_size}"

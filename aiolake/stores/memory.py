@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
+import zlib
 from bisect import bisect_left, bisect_right, insort
 from collections.abc import Sequence
 
@@ -123,8 +124,9 @@ class MemoryStore:
         return None if found is None or self._closed else found[start:stop]
 
     async def head(self, key: str) -> ObjectMeta:
-        """Size of an object."""
-        return ObjectMeta(key, len(self._find(key)))
+        """Size of an object; its etag is its crc32 in hex."""
+        data = self._find(key)
+        return ObjectMeta(key, len(data), f"{zlib.crc32(data):08x}")
 
     async def put(self, key: str, data: Sequence[Buffer]) -> None:
         """Write an object, replacing any."""

@@ -15,6 +15,7 @@ from aiolake.stores.base import (
     ListPage,
     ObjectMeta,
     Store,
+    SupportsMatchedReads,
     total_nbytes,
 )
 from aiolake.stores.checks import check_range
@@ -105,6 +106,26 @@ class ScheduledStore:
         )
         self._counters.bytes_read += len(data)
         return data
+
+    async def get_matching(
+        self, key: str, start: int, stop: int | None, etag: str
+    ) -> Buffer | None:
+        """The bytes ``[start, stop)`` of an object while it has an etag; ``None`` if not.
+
+        Cost: one request, one more where the store cannot ask for both at once.
+        """
+        inner = self._store
+        if isinstance(inner, SupportsMatchedReads):
+            nbytes = _WHOLE_NBYTES if stop is None else stop - start
+            found = await self._run(
+                "get_range", nbytes, lambda: inner.get_matching(key, start, stop, etag)
+            )
+            self._counters.bytes_read += 0 if found is None else len(found)
+            return found
+        meta = await self.head(key)
+        if meta.etag != etag:
+            return None
+        return await self.get_range(key, start, max(start, meta.size) if stop is None else stop)
 
     def get_range_now(self, key: str, start: int, stop: int) -> Buffer | None:
         """As the inner store, past the scheduler: what waits for nothing needs no slot."""

@@ -7,6 +7,7 @@ Source: docs/spec/v1.md, "Schema".
 """
 
 from aiolake.types.annotations import BBox, BoxFormat, Keypoints, Mask
+from aiolake.types.link import Reference, as_reference, shown_url
 from aiolake.types.media import Audio, Video
 from aiolake.types.plain import (
     Bytes,
@@ -28,7 +29,15 @@ from aiolake.types.schema import (
     check_column_names,
     parse_schema,
 )
-from aiolake.types.union import ColumnType, Sequence, is_fixed, is_media, is_packed, summary
+from aiolake.types.union import (
+    ColumnType,
+    Link,
+    Sequence,
+    is_fixed,
+    is_media,
+    is_packed,
+    summary,
+)
 
 __all__ = [
     "MAX_COLUMNS",
@@ -45,18 +54,22 @@ __all__ = [
     "Image",
     "Json",
     "Keypoints",
+    "Link",
     "Mask",
     "Orientation",
     "PictureMode",
+    "Reference",
     "Schema",
     "Sequence",
     "Tensor",
     "Text",
     "Video",
+    "as_reference",
     "check_column_names",
     "is_fixed",
     "is_media",
     "is_packed",
     "parse_schema",
+    "shown_url",
     "summary",
 ]

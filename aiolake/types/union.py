@@ -16,6 +16,7 @@ __all__ = [
     "PLAIN_TYPES",
     "TYPES",
     "ColumnType",
+    "Link",
     "Sequence",
     "as_type",
     "is_fixed",
@@ -47,10 +48,44 @@ class Sequence(msgspec.Struct, frozen=True, tag_field="type", tag="sequence"):
             raise InvalidInputError(
                 f"a Sequence is of a column type, as Sequence(Text()); got {self.of!r}"
             )
+        if isinstance(of, Link) or (isinstance(of, Sequence) and isinstance(of.of, Link)):
+            raise InvalidInputError("a Sequence holds no Links: give each link a row of its own")
         if isinstance(of, Sequence) and isinstance(of.of, Sequence):
             raise InvalidInputError("a Sequence of Sequences holds no Sequences: use Json for that")
         msgspec.structs.force_setattr(self, "of", of)
 
+
+class Link(msgspec.Struct, frozen=True, tag_field="type", tag="link"):
+    """Samples that stay where they are, outside the dataset: each row holds a reference.
+
+    A value is given as an ``aiolake.Reference`` or as a url, and read as what ``of`` decodes. It is
+    followed only where ``open_dataset(links=[...])`` allows it.
+
+    Attributes:
+        of: What the bytes there are: ``Image``, ``Video``, ``Audio``, ``Bytes``, ``Text``,
+            ``Json``, ``Embedding``, or a ``Tensor`` with at most one ragged dimension.
+    """
+
+    of: ColumnType
+
+    if TYPE_CHECKING:
+
+        def __init__(self, of: ColumnType | type) -> None: ...
+
+    def __post_init__(self) -> None:
+        of = as_type(self.of)
+        if not isinstance(of, _LINKED):
+            known = ", ".join(type.__name__ for type in _LINKED)
+            raise InvalidInputError(f"a Link is of one of {known}, got {self.of!r}")
+        if isinstance(of, Tensor) and of.shape.count(None) > 1:
+            raise InvalidInputError(
+                "the shape of linked bytes is known only with at most one ragged dimension, got "
+                f"{of.shape}"
+            )
+        msgspec.structs.force_setattr(self, "of", of)
+
+
+_LINKED = (Image, Video, Audio, Bytes, Text, Json, Embedding, Tensor)
 
 ColumnType: TypeAlias = (
     Tensor
@@ -66,6 +101,7 @@ ColumnType: TypeAlias = (
     | Keypoints
     | Video
     | Audio
+    | Link
 )
 """Every type a column may have; in JSON the field ``type`` tells them apart."""
 
@@ -83,6 +119,7 @@ TYPES = (
     Keypoints,
     Video,
     Audio,
+    Link,
 )
 PLAIN_TYPES = (Image, Text, Json, Bytes, BBox, Mask, Keypoints, Video, Audio)
 _ALWAYS_SHOWN = ("dtype", "shape", "format", "quality", "n")
@@ -106,7 +143,7 @@ def is_fixed(type: ColumnType) -> bool:
 
 def is_media(type: ColumnType) -> bool:
     """Whether looking into a sample of any size is long work, which a thread does."""
-    while isinstance(type, Sequence):
+    while isinstance(type, Sequence | Link):
         type = type.of
     return isinstance(type, Video | Audio)
 
@@ -122,8 +159,8 @@ def is_packed(type: ColumnType) -> bool:
 
 def summary(type: ColumnType) -> str:
     """A type as a short text for people: long lists cut, what is as usual left out."""
-    if isinstance(type, Sequence):
-        return f"Sequence({summary(type.of)})"
+    if isinstance(type, Sequence | Link):
+        return f"{type.__class__.__name__}({summary(type.of)})"
     if isinstance(type, ClassLabel) and len(type.names) > 4:
         return f"ClassLabel({_cut(type.names)})"
     return f"{type.__class__.__name__}({', '.join(_shown_fields(type))})"
