@@ -17,7 +17,7 @@ from aiolake.dataset.history import History
 from aiolake.dataset.keys import MISSING
 from aiolake.dataset.notebook import described
 from aiolake.dataset.refs import Branches, Tags
-from aiolake.dataset.select import Selector
+from aiolake.dataset.select import Selector, whole_number
 from aiolake.dataset.session import Lease
 from aiolake.dataset.state import Core, State, load_state
 from aiolake.dataset.transaction import Transaction
@@ -260,8 +260,13 @@ class Dataset:
 
         Returns:
             ``committed`` with its number, ``not_committed``, or ``pending``.
+
+        Raises:
+            InvalidInputError: No write id, or no slot.
         """
         self._guard.check()
+        check_write_id(write_id)
+        slot = None if slot is None else check_slot(slot)
         return await self._core.log.find_commit(write_id, slot, settle=settle, url=self.url)
 
     async def refresh(self) -> bool:
@@ -371,6 +376,17 @@ def require_handle(dataset: object, what: str) -> None:
 
 def _spec(spec: DatasetSpec) -> DatasetSpec:
     return spec
+
+
+def check_slot(slot: object) -> int:
+    """A log number, as an ``int``."""
+    number = whole_number(slot)
+    if number is None or not 1 <= number <= keys.MAX_ENTRY:
+        raise InvalidInputError(
+            f"slot={slot!r:.80} is no entry of the log; it is a number from 1, as tx.slot or the "
+            "error's slot has it"
+        )
+    return number
 
 
 def check_write_id(write_id: str) -> None:

@@ -32,9 +32,10 @@ class _Names:
         entry = self._dataset._require_same(head)
         return head, await core.log.run(load_refs(entry))
 
-    async def _commit(self, intent: Intent, head: Head) -> None:
+    async def _commit(self, intent: Intent, head: Head) -> Head:
         core = self._dataset._core
-        await core.log.commit(intent, head, (), Context(core.url, keys.new_id()))
+        committed = await core.log.commit(intent, head, (), Context(core.url, keys.new_id()))
+        return committed.head
 
 
 class Branches(_Names):
@@ -60,10 +61,16 @@ class Branches(_Names):
         await self._commit(SetBranch(name=name, snapshot=n, expected=None), head)
 
     async def move(self, name: str, snapshot: int) -> None:
-        """Let a branch name another snapshot; what it named stays until it is expired."""
+        """Let a branch name another snapshot; what it named stays until it is expired.
+
+        A handle on the branch that moves it goes with it.
+        """
         n = keys.check_snapshot(snapshot)
         head, refs = await self._refs()
-        await self._commit(SetBranch(name=name, snapshot=n, expected=_at(refs, name)), head)
+        intent = SetBranch(name=name, snapshot=n, expected=_at(refs, name))
+        head = await self._commit(intent, head)
+        if name == self._dataset.branch:
+            await self._dataset._follow(head)
 
     async def merge(self, name: str, *, message: str = "", author: str = "") -> int | None:
         """Merge another branch's newest snapshot into the handle's branch.

@@ -157,6 +157,8 @@ def created(world: World, head: Head) -> Steps[None]:
     op = made_op(world, "create", opened=head.n)
     schema = Schema((Column(0, "x", TYPE), Column(1, "label", TYPE)))
     made = Description(schema)
+    if world.on_duplicate:
+        made = Description(schema, key=1, on_duplicate=world.on_duplicate)
     intent = Create(dataset=f"dataset-{world.number()}", description=made, message=op.label)
     yield from publish(world, op, intent, head, ())
 

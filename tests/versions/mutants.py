@@ -11,10 +11,13 @@ import msgspec
 import pytest
 
 from aiolake.errors import PermissionDeniedError
+from aiolake.format import keys as layout
 from aiolake.format.entry import Entry, LogState, encode_entry
+from aiolake.ranges import EMPTY
 from aiolake.stores.base import CreateOutcome
-from aiolake.versions import blobs, collect, conflicts, head, rules
+from aiolake.versions import blobs, collect, conflicts, delta, head, lineage, merge, rules
 from aiolake.versions import commit as committing
+from aiolake.versions import keys as indexing
 from aiolake.versions.head import Head
 from aiolake.versions.steps import ReadHint, Refused, Steps, create_entry, read_entries, read_entry
 from tests.versions.simulator import Switches
@@ -210,7 +213,24 @@ def _all(*patches: Patch) -> Patch:
     return patch
 
 
+def _without_rows(changes: Any, index: Any, rows: Any, *more: Any) -> Any:
+    """As ``plan_keys``, of a snapshot that has no rows."""
+    return _plan_keys(changes, index, EMPTY, *more)
+
+
+_plan_keys = indexing.plan_keys
+_merged = layout.merged
+
+
+def _first_parent(entry: Entry) -> list[int]:
+    return lineage_parents(entry)[:1]
+
+
+lineage_parents = lineage._parents
+
 LOST = "no update is lost"
+KEYS = "a key names one row"
+REPLAYED = "a snapshot is its log replayed"
 TOLD = "commits are truly reported"
 MISSES = "an entry misses an object"
 DELETES = "gc deletes what is needed"
@@ -322,6 +342,42 @@ MUTANTS = (
         theme="names",
     ),
     Mutant(
+        "an append conflicts with a restore that leaves out its columns",
+        (LOST,),
+        _cell("append", "restore"),
+        theme="names",
+    ),
+    Mutant(
+        "a key that a row has is looked for",
+        (KEYS, REPLAYED),
+        _set(delta, "plan_keys", _without_rows),
+        theme="changes",
+    ),
+    Mutant(
+        "a duplicate is refused where that was chosen: it replaces",
+        (KEYS,),
+        _set(rules, "refuses_duplicates", NEVER),
+        theme="changes",
+    ),
+    Mutant(
+        "of the records of a key the newest counts: the oldest",
+        (KEYS,),
+        _set(indexing, "merged", lambda runs: _merged(runs[::-1])),
+        theme="changes",
+    ),
+    Mutant(
+        "a merge is refused where both changed a row",
+        (LOST,),
+        _set(merge.Merge, "_check", lambda *args: None),
+        theme="names",
+    ),
+    Mutant(
+        "a merge comes from both its sides: from the first",
+        (LOST, REPLAYED),
+        _set(lineage, "_parents", _first_parent),
+        theme="names",
+    ),
+    Mutant(
         "a commit conflicts with its branch's move",
         (LOST,),
         _cell("append,update,delete,add column,metadata", "branch"),
@@ -406,6 +462,12 @@ MUTANTS = (
         "gc keeps values in lists/",
         (DELETES,),
         _set(collect, "_blobs", _no_blobs),
+        theme="collection",
+    ),
+    Mutant(
+        "gc keeps the index of keys",
+        (DELETES,),
+        _set(collect, "runs_of", lambda entry: ()),
         theme="collection",
     ),
     Mutant(

@@ -50,6 +50,7 @@ class Op:
     target: int | None = None
     expected: int | None = None
     below: int | None = None
+    source: str = ""
 
     @property
     def only_appends(self) -> bool:
@@ -72,6 +73,7 @@ class Content:
     restored: int = 0
     changed: int = 0
     optimized: int = 0
+    brought_from: int = 0
 
     def copy(self) -> Content:
         """One to change."""
@@ -88,6 +90,102 @@ class Content:
             and list(self.columns.items()) == list(other.columns.items())
             and self.metadata == other.metadata
         )
+
+
+@dataclass(slots=True)
+class Deed:
+    """What a commit did, for merges: ids given and removed, cells, columns and keys set."""
+
+    parents: tuple[int, ...] = ()
+    given: set[int] = field(default_factory=set)
+    removed: set[int] = field(default_factory=set)
+    updated: set[tuple[int, int]] = field(default_factory=set)
+    added: set[int] = field(default_factory=set)
+    reshaped: bool = False
+    metadata: set[str] = field(default_factory=set)
+    restored: bool = False
+    merge: bool = False
+
+
+def _all_of(deeds: Mapping[int, Deed], n: int) -> set[int]:
+    """A snapshot and all it comes from."""
+    found: set[int] = set()
+    todo = [n]
+    while todo:
+        at = todo.pop()
+        if at not in found:
+            found.add(at)
+            todo += deeds[at].parents
+    return found
+
+
+def _together(deeds: Iterable[Deed]) -> Deed:
+    out = Deed()
+    for deed in deeds:
+        out.restored |= deed.restored
+        out.reshaped |= deed.reshaped
+        out.given |= deed.given
+        out.removed |= deed.removed
+        out.updated |= deed.updated
+        out.added |= deed.added
+        out.metadata |= deed.metadata
+    out.removed -= out.given
+    out.updated = {cell for cell in out.updated if cell[0] not in out.given}
+    return out
+
+
+def merged(oracle: Oracle, n: int, ours_n: int, theirs_n: int) -> Content:
+    """Our content with what the commits that only theirs comes from did."""
+    ours, theirs = oracle.contents[ours_n], oracle.contents[theirs_n]
+    mine, other = _all_of(oracle.deeds, ours_n), _all_of(oracle.deeds, theirs_n)
+    did = _together(oracle.deeds[k] for k in other - mine)
+    we = _together(oracle.deeds[k] for k in mine - other)
+    if not mine - other:
+        content = theirs.copy()
+        content.touched = {**ours.touched, **dict.fromkeys(_touched(did), n)}
+        content.restored = n if did.restored or did.reshaped else ours.restored
+        content.brought_from = len(content.rows)
+        return content
+    touched = {row for row, _ in we.updated} | we.removed
+    clash = {row for row, _ in did.updated} & touched
+    clash |= did.removed & {row for row, _ in we.updated}
+    clash |= {-1} if did.restored or we.restored or did.reshaped else set()
+    if clash or did.metadata & we.metadata:
+        raise Violation("no update is lost", f"entry {n} merges what clashes: {clash}")
+    content = ours.copy()
+    _merge_columns(content, theirs, did)
+    content.rows = [row for row in content.rows if row not in did.removed]
+    content.brought_from = len(content.rows)
+    known = set(ours.rows)
+    for row in theirs.rows:
+        if row in did.given and row not in known:
+            content.rows.append(row)
+            for column, (_, default) in content.columns.items():
+                content.cells[row, column] = theirs.cells.get((row, column), default)
+    for row, column in did.updated:
+        if row in set(content.rows) and column in content.columns:
+            content.cells[row, column] = theirs.cells[row, column]
+    present = set(content.rows)
+    content.cells = {key: cell for key, cell in content.cells.items() if key[0] in present}
+    content.touched.update(dict.fromkeys(_touched(did), n))
+    return content
+
+
+def _merge_columns(content: Content, theirs: Content, did: Deed) -> None:
+    for column in did.added:
+        if column in theirs.columns:
+            name, default = theirs.columns[column]
+            content.columns[column] = (name, default)
+            for row in content.rows:
+                content.cells[row, column] = theirs.cells.get((row, column), default)
+    for key in did.metadata:
+        content.metadata[key] = theirs.metadata[key]
+
+
+def _touched(did: Deed) -> set[object]:
+    cells: set[object] = {row for row, _ in did.updated} | did.removed
+    columns: set[object] = {("values", column) for _, column in did.updated}
+    return cells | columns | {("key", key) for key in did.metadata} | {"optimized"}
 
 
 class Reader:
@@ -131,17 +229,39 @@ class Reader:
         effects, snapshot = doc["operation"]["effects"], doc["snapshot"] or {}
         blobs = [doc["refs"].get("listed"), effects.get("updated"), effects.get("deleted")]
         blobs += [snapshot.get("listed_description"), snapshot.get("rows", {}).get("listed")]
+        blobs += snapshot.get("keys", {}).get("runs", ())
         found = {_key("lists", blob) for blob in blobs if isinstance(blob, dict)}
         found.update(_key("lists", ref) for ref in snapshot.get("lists", ()))
         for piece in self.pieces(snapshot):
             found.update(self._parsed(piece)[0])
         return frozenset(found)
 
+    def description(self, snapshot: Doc) -> Doc:
+        """What a snapshot's columns are."""
+        listed = snapshot.get("listed_description")
+        found: Doc = snapshot["description"] if listed is None else self.blob(listed)
+        return found
+
+    def key_rows(self, snapshot: Doc) -> dict[int, int]:
+        """The row that the index has for each key (the second half of its hash)."""
+        index = snapshot["keys"]
+        blocks = [base64.b64decode(index.get("inline", ""))]
+        for run in reversed(index.get("runs", ())):
+            data, n = self._object(_key("lists", run)), run["n"]
+            body = data[20 * -(-n // 1024) :]
+            blocks += [body[at : at + 24 * 1024] for at in range(0, 24 * n, 24 * 1024)]
+        rows: dict[int, int] = {}
+        for block in blocks:  # the newest first
+            k = len(block) // 24
+            numbers = struct.unpack(f"<{3 * k}Q", block)
+            for low, row in zip(numbers[k : 2 * k], numbers[2 * k :], strict=True):
+                rows.setdefault(low, row)
+        return rows
+
     def content(self, doc: Doc) -> Content:
         """Everything a snapshot holds."""
         snapshot = doc["snapshot"]
-        listed = snapshot.get("listed_description")
-        description = snapshot["description"] if listed is None else self.blob(listed)
+        description = self.description(snapshot)
         columns = {
             column["id"]: (column["name"], _payload(column.get("default", {})))
             for column in description["schema"]["columns"]
@@ -233,6 +353,9 @@ class Oracle:
         self.moved: dict[str, int] = {}
         self.given_rows: set[int] = set()
         self.given_columns: set[int] = set()
+        self.deeds: dict[int, Deed] = {}
+        self.key: int | None = None
+        self.replaces = False
         self.dataset: str | None = None
         self.closed = False
         self.first = self.expire_below = self.collect_below = 0
@@ -293,6 +416,8 @@ class Oracle:
             self._commit(n, doc, op)
         elif op.kind == "restore":
             self._restore(n, doc, op)
+        elif op.kind == "merge":
+            self._merge(n, doc, op)
         elif op.kind in ("branch", "tag"):
             self._name(n, op)
         elif op.kind == "closed":
@@ -318,7 +443,11 @@ class Oracle:
             raise Violation("a dataset is created once", f"entry {n}")
         self.dataset, self.first, self.closed = doc["dataset"], n, False
         self.branches, self.tags = {"main": n}, {}
+        description = self.reader.description(doc["snapshot"])
+        self.key = description.get("key")
+        self.replaces = description.get("on_duplicate") == "replace"
         self.contents[n] = found = self.reader.content(doc)
+        self.deeds[n] = Deed()
         self._new_columns(n, found.columns)
 
     def _new_columns(self, n: int, ids: Iterable[int]) -> None:
@@ -336,9 +465,20 @@ class Oracle:
         self._evolve(n, doc, op, content)
         self._change_rows(n, op, content)
         known = set(before.rows)
-        self._append(n, op, content, [row for row in found.rows if row not in known])
+        new = [row for row in found.rows if row not in known]
         for row, column, value in op.updates:
             content.cells[row, column] = value
+        self._append(n, op, content, new)
+        ids = doc["operation"]["effects"].get("added", ())
+        self.deeds[n] = Deed(
+            parents=(self.branches[op.branch],),
+            given=set(new),
+            removed=known - set(content.rows),
+            updated={(row, column) for row, column, _ in op.updates},
+            added=set(ids),
+            reshaped=bool(op.renamed or op.dropped),
+            metadata=set(op.metadata),
+        )
         if not op.optimized:
             content.changed = n
         content.cells = {
@@ -356,6 +496,7 @@ class Oracle:
             raise Violation("a snapshot follows its branch's newest", f"entry {n}")
         if not found.same(content):
             raise Violation("a snapshot is its log replayed", f"entry {n}: {found} != {content}")
+        self._check_keys(n, doc, content)
         self.contents[n] = content
         self.branches = {**self.branches, op.branch: n}
 
@@ -406,15 +547,70 @@ class Oracle:
             )
 
     def _append(self, n: int, op: Op, content: Content, new: list[int]) -> None:
-        if len(new) != len(op.appended):
-            raise Violation("no row is lost", f"entry {n}: {len(new)} for {len(op.appended)}")
-        for row, values in zip(new, op.appended, strict=True):
+        appended = self._last_of_each_key(op.appended)
+        if len(new) != len(appended):
+            raise Violation("no row is lost", f"entry {n}: {len(new)} for {len(appended)}")
+        lost = {column for row in appended for column in row} - content.columns.keys()
+        if lost and content.restored > op.opened:
+            raise Violation("no update is lost", f"entry {n}: a restore left out {lost}")
+        for row, values in zip(new, appended, strict=True):
             if row in self.given_rows:
                 raise Violation("a row id is given once", f"{row} again in entry {n}")
             self.given_rows.add(row)
             content.rows.append(row)
             for column, (_, default) in content.columns.items():
                 content.cells[row, column] = values.get(column, default)
+        self._make_room(n, content, [row for row, _, _ in op.updates], new)
+
+    def _last_of_each_key(self, rows: list[dict[int, Cell]]) -> list[dict[int, Cell]]:
+        if self.key is None or not self.replaces:
+            return rows
+        last = {row[self.key]: row for row in rows}
+        return [row for row in rows if last[row[self.key]] is row]
+
+    def _make_room(self, n: int, content: Content, *newer: list[int]) -> None:
+        """Rows give way to newer ones of the same key, where duplicates are replaced."""
+        if self.key is None:
+            return
+        owner: dict[Cell, int] = {}
+        ranks = {row: i + 1 for i, rows in enumerate(newer) for row in rows}
+        for row in sorted(content.rows, key=lambda row: ranks.get(row, 0)):
+            owner[content.cells[row, self.key]] = row
+        kept = [row for row in content.rows if owner[content.cells[row, self.key]] == row]
+        gone = set(content.rows) - set(kept)
+        if gone and not self.replaces:
+            raise Violation("a key names one row", f"entry {n}: {gone} have keys of others")
+        content.touched.update(dict.fromkeys(gone, n))
+        content.rows = kept
+        content.cells = {key: cell for key, cell in content.cells.items() if key[0] not in gone}
+
+    def _check_keys(self, n: int, doc: Doc, content: Content) -> None:
+        """The index finds each row by its key, and no other."""
+        if self.key is None:
+            return
+        rows = {}
+        for row in content.rows:
+            key = content.cells[row, self.key]
+            assert key is not None
+            rows[int.from_bytes(key, "little")] = row
+        found = self.reader.key_rows(doc["snapshot"])
+        present = set(content.rows)
+        live = {key: row for key, row in found.items() if row in present}
+        if len(rows) != len(content.rows) or live != rows:
+            raise Violation("a key names one row", f"entry {n}: {live} != {rows}")
+
+    def _merge(self, n: int, doc: Doc, op: Op) -> None:
+        """Both sides, as ``merged`` makes them out of what the commits did."""
+        assert op.target is not None
+        self._branch(n, op)
+        if not self.is_kept(op.target):
+            raise Violation("expired snapshots stay so", f"entry {n} merges {op.target}")
+        ours, theirs = self.branches[op.branch], op.target
+        content = merged(self, n, ours, theirs)
+        self.deeds[n] = Deed(parents=(ours, theirs), merge=True)
+        self._make_room(n, content, content.rows[content.brought_from :])
+        content.changed = n
+        self._finish(n, doc, op, content, self.reader.content(doc))
 
     def _restore(self, n: int, doc: Doc, op: Op) -> None:
         assert op.target is not None
@@ -425,6 +621,7 @@ class Oracle:
             raise Violation("expired snapshots stay so", f"entry {n} restores {op.target}")
         content = self.contents[op.target].copy()
         content.restored = content.changed = n
+        self.deeds[n] = Deed(parents=(self.branches[op.branch],), restored=True)
         self._finish(n, doc, op, content, self.reader.content(doc))
 
     def _name(self, n: int, op: Op) -> None:

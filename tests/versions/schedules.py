@@ -28,6 +28,7 @@ from tests.versions.writing import (
     given_job,
     merger,
     optimizer,
+    uniter,
     writer,
 )
 
@@ -41,6 +42,7 @@ ACTORS: dict[str, Callable[[World, str], Steps[None]]] = {
     "writer": one_writer,
     "merger": merger,
     "optimizer": optimizer,
+    "uniter": uniter,
     "reader": reader,
     "restorer": restorer,
     "brancher": brancher,
@@ -60,7 +62,7 @@ THEMES: dict[str, dict[str, int]] = {
     },
     "names": {
         "writer": 3, "reader": 1, "restorer": 2, "brancher": 2, "tagger": 2, "expirer": 2,
-        "collector": 1,
+        "collector": 1, "uniter": 3,
     },
     "ends": {"writer": 3, "reader": 1, "closer": 2, "creator": 1, "job": 4, "collector": 1},
 }  # fmt: skip

@@ -11,7 +11,7 @@ from collections.abc import Callable, Generator, Iterable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, Literal, TypeAlias
 
 from aiolake import keys
 from aiolake.errors import AiolakeError, NotFoundError, PermissionDeniedError
@@ -19,6 +19,7 @@ from aiolake.format.entry import Entry, decode_entry
 from aiolake.stores.base import CreateOutcome, Listing, ListPage, ObjectMeta
 from aiolake.versions import blobs
 from aiolake.versions import commit as committing
+from aiolake.versions import keys as indexing
 from aiolake.versions.steps import (
     Compute,
     CreateEntry,
@@ -37,6 +38,7 @@ from aiolake.versions.steps import (
 from tests.versions.oracle import Op, Oracle, Violation
 
 Actor = Generator[Any, Any, None]
+OnDuplicate: TypeAlias = Literal["refuse", "replace"]
 START = datetime(2030, 1, 1, tzinfo=UTC)
 MOST_STEPS = 20_000
 
@@ -124,6 +126,9 @@ class World:
         self.actors: list[Running] = []
         self.trace: list[str] | None = [] if traced else None
         self.n_made = 0
+        # Not from the schedule's own generator: without a key it stays what it is.
+        chosen: tuple[OnDuplicate | None, ...] = (None, None, "refuse", "replace")
+        self.on_duplicate = random.Random(~seed).choice(chosen)
         self._handlers: dict[type[Any], Callable[[Any], Any]] = {
             ReadEntries: lambda r: tuple(self.entry(n) for n in r.numbers),
             ListObjects: self._list,
@@ -350,6 +355,7 @@ class ShortValues:
     """Makes values lie in ``lists/`` as if they were long."""
 
     names = ("DESCRIPTION_BYTES", "REFS_BYTES", "RUNS_BYTES", "EFFECTS_BYTES")
+    of_keys = ("INLINE_BYTES", "WHOLE_RECORDS", "HELD_RECORDS", "GROWTH")
 
     def __enter__(self) -> None:
         self._limits = [getattr(blobs, name) for name in self.names]
@@ -357,8 +363,13 @@ class ShortValues:
         for name, limit in zip(self.names, (300, 40, 5, 3), strict=True):
             setattr(blobs, name, limit)
         committing.FOLD_BYTES = 1200
+        self._of_keys = [getattr(indexing, name) for name in self.of_keys]
+        for name, limit in zip(self.of_keys, (48, 3, 5, 2), strict=True):
+            setattr(indexing, name, limit)
 
     def __exit__(self, *error: object) -> None:
         for name, limit in zip(self.names, self._limits, strict=True):
             setattr(blobs, name, limit)
         committing.FOLD_BYTES = self._fold
+        for name, limit in zip(self.of_keys, self._of_keys, strict=True):
+            setattr(indexing, name, limit)

@@ -34,9 +34,12 @@ def test_schedules_reach_what_they_are_for() -> None:
     for seed in range(pick(150, 1500)):
         world = simulate(seed)
         told.update(f"{c.op.kind} {'done' if c.n else 'refused'}" for c in world.claims)
-    kinds = ("commit", "restore", "branch", "tag", "expire", "gc", "closed", "create", "noop")
+    kinds = (
+        "commit", "restore", "merge", "branch", "tag", "expire", "gc", "closed", "create", "noop",
+    )  # fmt: skip
     assert all(told[f"{kind} done"] >= 3 for kind in kinds), told
-    assert all(told[f"{kind} refused"] for kind in ("commit", "restore", "branch", "tag")), told
+    refused = ("commit", "restore", "merge", "branch", "tag")
+    assert all(told[f"{kind} refused"] for kind in refused), told
     assert told["commit done"] > 2 * told["commit refused"], told
 
 

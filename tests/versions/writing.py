@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field, replace
 from typing import Any
+
+import numpy as np
 
 from aiolake import keys
 from aiolake.errors import (
@@ -30,6 +32,8 @@ from aiolake.versions.intents import (
     Intent,
     Noop,
 )
+from aiolake.versions.keys import Hashes, KeyChanges
+from aiolake.versions.merge import Merge
 from aiolake.versions.steps import PutObjects, Steps
 from tests.versions.opening import (
     TYPE,
@@ -77,6 +81,29 @@ class Upload:
 def cell(world: World) -> bytes:
     """A value that no other cell has."""
     return struct.pack("<I", world.number())
+
+
+def key_cell(world: World) -> bytes:
+    """A key, which other rows may have."""
+    return struct.pack("<I", world.rng.randrange(60))
+
+
+def hashed(cells: list[Any]) -> Hashes:
+    """Hashes of keys, spread over all numbers."""
+    low = np.asarray([struct.unpack("<I", cell)[0] for cell in cells], np.uint64)
+    return Hashes(low * np.uint64(0x9E3779B97F4A7C15), low)
+
+
+def key_of(world: World, columns: Iterable[int]) -> int | None:
+    """The key column, where there is one."""
+    key = world.oracle.key
+    return key if key is not None and key in columns else None
+
+
+def keys_of(world: World, rows: list[dict[int, bytes | None]]) -> KeyChanges:
+    """The keys of rows that are appended."""
+    key = key_of(world, rows[0] if rows else ())
+    return KeyChanges() if key is None else KeyChanges(appended=hashed([r[key] for r in rows]))
 
 
 def made_op(world: World, kind: str, **more: Any) -> Op:
@@ -131,7 +158,11 @@ def pieces_for(
     world: World, upload: Upload, columns: list[int], n: int, first: int
 ) -> tuple[list[dict[int, bytes | None]], list[Piece]]:
     """Rows to append, in this order, and their pieces."""
-    values = [{column: cell(world) for column in columns} for _ in range(n)]
+    key = key_of(world, columns)
+    values = [
+        {column: key_cell(world) if column == key else cell(world) for column in columns}
+        for _ in range(n)
+    ]
     rows = list(range(first, first + n))
     pieces = [upload.piece(c, rows, [value[c] for value in values]) for c in columns]
     return [dict(value) for value in values], pieces
@@ -147,6 +178,21 @@ class Change:
     columns: dict[int, str]
     rows: list[int]
     delta: dict[str, Any] = field(default_factory=dict)
+    new_keys: tuple[list[int], int, list[bytes]] | None = None
+
+    def set_keys(self, snapshot: int) -> None:
+        """What it does to keys, made on a snapshot."""
+        changes = keys_of(self.world, self.op.appended)
+        if self.new_keys is not None:
+            rows, column, values = self.new_keys
+            old = self.world.oracle.contents[snapshot].cells
+            changes = replace(
+                changes,
+                updated=hashed(values),
+                updated_rows=np.asarray(rows, np.int64),
+                left=hashed([old[row, column] for row in rows]),
+            )
+        self.delta["keys"] = changes
 
     def append(self) -> None:
         """One or two rows."""
@@ -159,7 +205,10 @@ class Change:
             return
         rows = self.world.rng.sample(self.rows, min(len(self.rows), 2))
         column = self.world.rng.choice(list(self.columns))
-        values = [cell(self.world) for _ in rows]
+        is_key = column == key_of(self.world, self.columns)
+        values = [key_cell(self.world) if is_key else cell(self.world) for _ in rows]
+        if is_key:
+            self.new_keys = rows, column, values
         self.op.updates = [(row, column, v) for row, v in zip(rows, values, strict=True)]
         self.delta["updates"] = (self.upload.piece(column, rows, values),)
 
@@ -187,7 +236,9 @@ class Change:
     def drop_column(self) -> None:
         """One column less."""
         if len(self.columns) > 1 and not self.op.updates and not self.op.renamed:
-            self.op.dropped = (self.world.rng.choice(list(self.columns)),)
+            key = key_of(self.world, self.columns)
+            free = [column for column in self.columns if column != key]
+            self.op.dropped = (self.world.rng.choice(free),)
             self.delta["dropped"] = self.op.dropped
 
     def metadata(self) -> None:
@@ -239,6 +290,7 @@ def transaction(
             make(change)
     if not change.delta:
         change.append()
+    change.set_keys(before.n)
     return (yield from finished(world, handle, change, head, seen))
 
 
@@ -308,6 +360,7 @@ def optimizer(world: World, branch: str) -> Steps[None]:
     op = made_op(world, "commit", opened=handle.head.n, branch=branch, optimized=True)
     change = Change(world, op, Upload(world, head.n), {}, [])
     change.delta = {"replaced": pieces, "replacements": _rewritten(change.upload, content)}
+    change.delta["compacts_keys"] = world.oracle.key is not None
     yield from finished(world, handle, change, head, seen)
 
 
@@ -344,7 +397,19 @@ def merger(world: World, branch: str) -> Steps[None]:
         yield from upload.send()
         head, more = yield from heads.read_forward(head)
         seen = (*seen, *more)
-    delta = Delta(appended=2, pieces=tuple(pieces))
+    delta = Delta(appended=2, pieces=tuple(pieces), keys=keys_of(world, op.appended))
     base = min(bases) if world.switches.smallest_base else max(bases)
     intent = Commit(on_branch=branch, delta=delta, base=base, message=op.label)
     yield from publish(world, op, intent, head, seen)
+
+
+def uniter(world: World, branch: str) -> Steps[None]:
+    """Merge the other branch into one, twice."""
+    for into, other in ((branch, "dev" if branch == "main" else "main"),) * 2:
+        handle = yield from opened(world, into)
+        source = yield from opened(world, other)
+        n, head = source.snapshot.n, handle.head
+        op = made_op(world, "merge", opened=head.n, branch=into, target=n, source=other)
+        intent = Merge(on_branch=into, snapshot=n, source=other, message=op.label)
+        yield from publish(world, op, intent, head, ())
+        yield from writer(world, other, 1)
