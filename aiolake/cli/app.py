@@ -17,12 +17,14 @@ from aiolake.cli.create import create, rm
 from aiolake.cli.demo.command import demo
 from aiolake.cli.doctor.command import doctor
 from aiolake.cli.exits import Exit
+from aiolake.cli.ingest import ingest
 from aiolake.cli.inspect import info, log, ls
 from aiolake.cli.pictures import export_images
 from aiolake.cli.refs import branch, tag
 from aiolake.cli.rewrite import expire, optimize
 from aiolake.cli.sheet import show
 from aiolake.cli.shells import completion
+from aiolake.cli.stats import stats
 from aiolake.cli.upkeep import gc, verify
 
 __all__ = ["Command", "UsageError", "parse"]
@@ -34,8 +36,8 @@ app = App(
     default_parameter=Parameter(negative=()),
 )
 _SECTIONS: dict[str, tuple[Callable[..., Any], ...]] = {
-    "Begin": (demo, create),
-    "Look": (info, ls, cat, show, export_images, verify),
+    "Begin": (demo, create, ingest),
+    "Look": (info, stats, ls, cat, show, export_images, verify),
     "Versions": (log, diff, branch, tag, restore),
     "Upkeep": (doctor, optimize, expire, gc, rm),
     "Shell": (completion,),

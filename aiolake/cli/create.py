@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from cyclopts import Parameter
 
@@ -29,6 +29,9 @@ async def create(
     /,
     *columns: str,
     like: str | None = None,
+    key: str | None = None,
+    on_duplicate: Literal["refuse", "replace"] = "refuse",
+    row_metadata: bool = False,
     metadata: str = "{}",
     message: str = "",
     common: Common = DEFAULTS,
@@ -39,6 +42,9 @@ async def create(
         address: Where; nothing may be there.
         columns: Its columns: image=Image, 'label=ClassLabel(cat, dog)', 'vector=Embedding(768)'.
         like: Take the columns of this dataset.
+        key: The column whose values name rows.
+        on_duplicate: What becomes of a row whose key is there already.
+        row_metadata: Let every row have a JSON value beside its columns.
         metadata: A JSON object.
         message: Said in the history.
         common: Options of every command.
@@ -52,7 +58,15 @@ async def create(
             "a dataset has at least one column; write aiolake create ADDRESS image=Image, or "
             "--like OTHER"
         )
-    made = create_dataset(address, schema, message=message, metadata=_object(metadata))
+    made = create_dataset(
+        address,
+        schema,
+        message=message,
+        metadata=_object(metadata),
+        key=key,
+        on_duplicate=on_duplicate,
+        row_metadata=row_metadata,
+    )
     async with made as dataset:
         output.document({"url": dataset.url, "columns": _columns_json(dataset)})
         output.line(f"Created {printable(dataset.url)} with {count(len(schema), 'column')}.")
