@@ -10,6 +10,7 @@ from typing import Any
 from cyclopts import App, CycloptsError, Group, Parameter
 
 import aiolake
+from aiolake.cli.bench import bench
 from aiolake.cli.cat import cat
 from aiolake.cli.changes import diff, restore
 from aiolake.cli.common import Common
@@ -20,7 +21,7 @@ from aiolake.cli.exits import Exit
 from aiolake.cli.ingest import ingest
 from aiolake.cli.inspect import info, log, ls
 from aiolake.cli.pictures import export_images
-from aiolake.cli.refs import branch, tag
+from aiolake.cli.refs import branch, merge, tag
 from aiolake.cli.rewrite import expire, optimize
 from aiolake.cli.sheet import show
 from aiolake.cli.shells import completion
@@ -38,8 +39,8 @@ app = App(
 _SECTIONS: dict[str, tuple[Callable[..., Any], ...]] = {
     "Begin": (demo, create, ingest),
     "Look": (info, stats, ls, cat, show, export_images, verify),
-    "Versions": (log, diff, branch, tag, restore),
-    "Upkeep": (doctor, optimize, expire, gc, rm),
+    "Versions": (log, diff, branch, tag, merge, restore),
+    "Upkeep": (doctor, bench, optimize, expire, gc, rm),
     "Shell": (completion,),
 }
 for number, (section, commands) in enumerate(_SECTIONS.items()):

@@ -1,4 +1,4 @@
-"""``aiolake branch`` and ``tag``: names of snapshots."""
+"""``aiolake branch``, ``tag`` and ``merge``: names of snapshots."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from aiolake.cli.output import Output
 from aiolake.errors import InvalidInputError
 from aiolake.render.text import printable
 
-__all__ = ["branch", "tag"]
+__all__ = ["branch", "merge", "tag"]
 
 
 async def branch(
@@ -92,3 +92,27 @@ def _print_change(output: Output, what: str, name: str, snapshot: int | None) ->
     output.document({"name": name, "snapshot": snapshot})
     now = "is gone" if snapshot is None else f"names snapshot {snapshot}"
     output.line(f"The {what} {printable(name)} {now}.")
+
+
+async def merge(
+    address: str, source: str, /, *, message: str = "", common: Common = DEFAULTS
+) -> Exit:
+    """Merge a branch into another: what it has done since the two parted. Nothing is copied.
+
+    Args:
+        address: The dataset and the branch that grows: URL (main) or URL@branch.
+        source: The branch whose changes are taken over.
+        message: Said in the history.
+        common: Options of every command.
+    """
+    output = Output(as_json=common.json)
+    async with opened(address) as dataset:
+        before = len(dataset)
+        snapshot = await dataset.branches.merge(source, message=message)
+        output.document({"snapshot": snapshot, "rows_before": before, "rows": len(dataset)})
+        name = printable(dataset.branch or "")
+        if snapshot is None:
+            output.line(f"Nothing to merge: {name} has everything of {printable(source)}.")
+        else:
+            output.line(f"{name} is snapshot {snapshot}: {len(dataset):,} rows, {before:,} before.")
+    return Exit.OK

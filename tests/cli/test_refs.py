@@ -74,3 +74,18 @@ def test_restore_brings_back_what_was(cli: Cli, copy: Path) -> None:
     assert (newest["operation"], newest["rows"], newest["message"]) == ("restore", 2, "back")
     assert cli("restore", copy, "0").code == 1
     assert cli("restore", copy, "99").code == 1
+
+
+def test_a_branch_is_merged_into_main(cli: Cli, copy: Path, tmp_path: Path) -> None:
+    root = tmp_path / "ds"
+    table = tmp_path / "rows.jsonl"
+    table.write_text('{"n": 1}\n{"n": 2}\n')
+    cli.ok("ingest", root, table)
+    cli.ok("branch", root, "more")
+    table.write_text('{"n": 3}\n')
+    cli.ok("ingest", f"{root}@more", table, "--again")
+    assert "3 rows, 2 before" in cli.ok("merge", root, "more", "--message", "grown").out
+    assert [row["n"] for row in cli.ok("ls", root, "--json").document] == [1, 2, 3]
+    assert "Nothing to merge" in cli.ok("merge", root, "more").out
+    done = cli("merge", root, "nobody")
+    assert (done.code, "nobody" in done.err) == (1, True)
