@@ -11,8 +11,6 @@ import asyncio
 import inspect
 import re
 import shlex
-import subprocess
-import sys
 import textwrap
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -21,9 +19,10 @@ from typing import Any
 
 import pytest
 
+from aiolake.cli.main import main
+
 ROOT = Path(__file__).resolve().parents[2]
 FENCE = re.compile(r"^(?P<indent>[ ]*)```(?P<kind>\w+)\n(?P<body>.*?)^(?P=indent)```", re.M | re.S)
-COMMAND = "from aiolake.cli.main import main; main()"
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,8 +61,9 @@ def run_console(block: Block) -> None:
     """Run each ``$ aiolake ...`` line of a block; it must succeed."""
     for line in block.body.splitlines():
         if line.startswith("$ aiolake "):
-            arguments = shlex.split(line, comments=True)[2:]
-            subprocess.run([sys.executable, "-c", COMMAND, *arguments], check=True, timeout=100)
+            with pytest.raises(SystemExit) as exited:
+                main(shlex.split(line, comments=True)[2:])
+            assert exited.value.code == 0, line
 
 
 def run_document(path: Path) -> None:
