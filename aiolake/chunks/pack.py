@@ -7,7 +7,10 @@ every chunk's place are known, is the manifest written.
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Sequence
+from itertools import accumulate
+from typing import TypeGuard
 
 import msgspec
 import numpy as np
@@ -88,6 +91,18 @@ class Table(msgspec.Struct):
         self.crc.append(crc)
         self.null.append(null)
         self.shape.append(shape)
+
+    def extend(self, lengths: list[int], crcs: list[int], shapes: list[tuple[int, ...]]) -> None:
+        """More entries, whose places ``place`` gives."""
+        self.length += lengths
+        self.crc += crcs
+        self.shape += shapes
+        self.null += [False] * len(lengths)
+
+    def place(self, chunk: int, offsets: list[int]) -> None:
+        """The places, in one chunk, of the next entries that have none."""
+        self.chunk += [chunk] * len(offsets)
+        self.offset += offsets
 
     def blocks(self, places: Sequence[Place], ndim: int) -> list[bytes]:
         """The encoded manifest blocks, once each chunk's place is known."""
@@ -217,6 +232,9 @@ class ColumnPacker:
         """Add encoded samples; returns the chunks that became full, in order."""
         self._measure.add_entries(samples)
         full: list[list[Buffer]] = []
+        if _are_whole(samples):
+            self._add_whole(samples, chunk_bytes, full)
+            return full
         for sample in samples:
             self.n_rows += 1
             if sample is None:
@@ -314,6 +332,27 @@ class ColumnPacker:
         if self.pending_nbytes >= chunk_bytes:
             full.append(self.take_chunk())
 
+    def _add_whole(
+        self, samples: Sequence[Encoded], chunk_bytes: int, full: list[list[Buffer]]
+    ) -> None:
+        """Samples of one part each, none of them None, as columns."""
+        payloads = [_owned(sample.payload) for sample in samples]
+        lengths = [len(payload) for payload in payloads]
+        self.table.extend(
+            lengths, [crc32c(payload) for payload in payloads], [s.shape for s in samples]
+        )
+        self.n_rows += len(samples)
+        start = 0
+        while start < len(payloads):
+            ends = list(accumulate(lengths[start:], initial=self.pending_nbytes))
+            n = min(len(payloads) - start, bisect_left(ends, chunk_bytes, 1))
+            self.table.place(self._n_chunks, ends[:n])
+            self._buffers += payloads[start : start + n]
+            self.nbytes += ends[n] - self.pending_nbytes
+            self.pending_nbytes = ends[n]
+            self._close_full(chunk_bytes, full)
+            start += n
+
     def _put(self, payload: Buffer) -> tuple[int, int]:
         """Append a payload to the open chunk; its offset and checksum."""
         offset = self.pending_nbytes
@@ -378,6 +417,10 @@ class ColumnPacker:
         rows = self._rows[0] if len(self._rows) == 1 else _concatenated(self._rows)
         self._rows, self._n_buffered = [], 0
         self._add_page(rows, 0, len(rows), chunk_bytes, full)
+
+
+def _are_whole(samples: Sequence[Encoded | None]) -> TypeGuard[Sequence[Encoded]]:
+    return all(sample is not None and len(sample.payload) <= MAX_PART_BYTES for sample in samples)
 
 
 def _owned(payload: Buffer) -> Buffer:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Protocol, TypeAlias, runtime_checkable
+
+import msgspec
 
 __all__ = ["Buffer", "Encoded", "EntryCodec", "collate_entries", "describe", "gives_payload"]
 
@@ -12,8 +13,7 @@ Buffer: TypeAlias = bytes | bytearray | memoryview
 """Bytes-like values; a ``memoryview`` is C-contiguous, of format ``B``."""
 
 
-@dataclass(frozen=True, slots=True)
-class Encoded:
+class Encoded(msgspec.Struct, frozen=True):
     """One sample as it is stored.
 
     Attributes:

@@ -6,7 +6,8 @@ Source: ITU-T T.81, annex B.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+
+import msgspec
 
 __all__ = ["JPEG_MAGIC", "JpegHeader", "read_header", "segments"]
 
@@ -17,10 +18,10 @@ _BARE = frozenset((0x01, *range(0xD0, 0xD8)))
 _FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 _PLAIN_FRAMES = frozenset((0xC0, 0xC1, 0xC2))
 _SCAN = 0xDA
+_PASSED_OVER = frozenset((0xC4, 0xDB, 0xDD, *range(0xE0, 0xF0), 0xFE))
 
 
-@dataclass(frozen=True, slots=True)
-class JpegHeader:
+class JpegHeader(msgspec.Struct, frozen=True):
     """The frame header of a JPEG.
 
     Attributes:
@@ -42,6 +43,10 @@ def read_header(data: bytes) -> JpegHeader:
     Raises:
         ValueError: Not a JPEG, cut off, or without pixels.
     """
+    return _read_ordinary(data) or _read_closely(data)
+
+
+def _read_closely(data: bytes) -> JpegHeader:
     if not data.startswith(JPEG_MAGIC):
         raise ValueError("it does not begin as a JPEG does")
     marker, start, stop = _segment(data, 2)
@@ -64,6 +69,28 @@ def segments(data: bytes) -> Iterator[tuple[int, int, int]]:
         except ValueError:
             return
         yield marker, start, stop
+
+
+def _read_ordinary(data: bytes) -> JpegHeader | None:
+    """As ``read_header`` for all but odd files, whose markers take a closer look."""
+    if data[:3] != JPEG_MAGIC or data[-2:] != END_OF_IMAGE:
+        return None
+    at, end = 2, len(data) - 16
+    while at < end and data[at] == 0xFF:
+        marker = data[at + 1]
+        if marker in _PLAIN_FRAMES:
+            high, low, wide, narrow = data[at + 5 : at + 9]
+            height, width = high << 8 | low, wide << 8 | narrow
+            length, bits = data[at + 2] << 8 | data[at + 3], data[at + 4]
+            odd = bits != 8 or length < 8 or at + 2 + length > end or not height or not width
+            return None if odd else JpegHeader(height, width, data[at + 9], True)
+        if marker not in _PASSED_OVER:
+            return None
+        length = data[at + 2] << 8 | data[at + 3]
+        if length < 2:
+            return None
+        at += 2 + length
+    return None
 
 
 def _segment(data: bytes, position: int) -> tuple[int, int, int]:

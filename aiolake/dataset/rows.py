@@ -165,5 +165,7 @@ def _nbytes(value: Any) -> int:
     if isinstance(nbytes, int):
         return nbytes
     if isinstance(value, list | tuple):
+        if set(map(type, value)) <= {bytes, bytearray, str}:
+            return sum(map(len, value))
         return sum(map(_nbytes, value))
     return 64

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from aiolake.codecs.jpeg import JpegHeader, read_header
+from aiolake.codecs.jpeg import JpegHeader, _read_closely, _read_ordinary, read_header
 
 
 def jpeg(mode: str = "RGB", size: tuple[int, int] = (17, 9), **options: Any) -> bytes:
@@ -85,3 +85,28 @@ def test_garbage_is_refused_and_never_breaks(garbage: bytes) -> None:
             continue
         assert header.height > 0
         assert header.width > 0
+
+
+@given(st.data())
+def test_an_ordinary_file_is_read_as_closely_as_an_odd_one(data: st.DataObject) -> None:
+    """Whatever its bytes: what the short way answers, the long way answers too."""
+    segment = st.tuples(
+        st.sampled_from([0xE0, 0xE1, 0xDB, 0xC4, 0xFE, 0xDD, 0xC0, 0xC1, 0xC2, 0xC3, 0xDA, 0xD8]),
+        st.binary(max_size=12),
+        st.integers(-2, 2),
+    )
+    body = b"".join(
+        bytes([0xFF, marker]) + max(0, len(text) + 2 + off).to_bytes(2, "big") + text
+        for marker, text, off in data.draw(st.lists(segment, max_size=5))
+    )
+    frame = bytes([0xFF, 0xC0, 0, 11, 8, 0, 5, 0, 7]) + b"\x03\x01\x11\x00"
+    tail = data.draw(st.sampled_from([b"", b"\xff\xd9", bytes(30) + b"\xff\xd9", bytes(30)]))
+    picture = b"\xff\xd8" + body + data.draw(st.sampled_from([b"", frame])) + tail
+    header = _read_ordinary(picture)
+    if header is not None:
+        assert header == _read_closely(picture)
+
+
+def test_an_ordinary_file_takes_the_short_way() -> None:
+    header = _read_ordinary(jpeg(size=(7, 5)))
+    assert header == JpegHeader(5, 7, 3, True)
