@@ -71,6 +71,27 @@ async def ingest(job: Job) -> None:
         await tx.append(rows(job.n_rows))
 
 
+async def make_files(job: Job) -> None:
+    folder = Path(job.url + "-files")
+    folder.mkdir(exist_ok=True)
+    noise = np.random.default_rng(1).bytes(1 << 20)
+    for i in range(job.nbytes // len(noise)):
+        (folder / f"{i:05d}.bin").write_bytes(i.to_bytes(8, "little") + noise[8:])
+
+
+async def ingest_files(job: Job) -> None:
+    report = await aiolake.ingest(
+        job.url, job.url + "-files", schema={"blob": aiolake.Bytes()}, options=job.options,
+        max_bytes=job.budget // 4, commit_every=50,
+    )  # fmt: skip
+    assert report.nbytes == job.nbytes // MIB * MIB
+
+
+async def copy(job: Job) -> None:
+    copied = await aiolake.copy_dataset(job.url, job.url + "-copy", options=job.options)
+    assert copied.n_rows == job.n_rows
+
+
 async def scan(job: Job) -> None:
     seen = 0
     async with (
@@ -118,9 +139,14 @@ async def read_huge_in_part(job: Job) -> None:
 
 
 JOBS: dict[str, Callable[[Job], Awaitable[None]]] = {
-    job.__name__: job for job in (ingest, scan, shuffled, write_huge, read_huge, read_huge_in_part)
-}
+    job.__name__: job
+    for job in (
+        ingest, ingest_files, make_files, copy, scan, shuffled, write_huge, read_huge,
+        read_huge_in_part,
+    )
+}  # fmt: skip
 SOURCES = {"scan": ingest, "shuffled": ingest, "read_huge": write_huge}
+SOURCES |= {"ingest_files": make_files, "copy": ingest}
 SOURCES["read_huge_in_part"] = write_huge
 
 

@@ -50,6 +50,15 @@ def test_ingest(dataset: tuple[Path, int]) -> None:
     assert dataset[1] <= BUDGET + SLACK
 
 
+def test_ingesting_files(tmp_path: Path) -> None:
+    grown("make_files", tmp_path / "ds", 10 * BUDGET)
+    assert grown("ingest_files", tmp_path / "ds", 10 * BUDGET) <= BUDGET + SLACK
+
+
+def test_copy(dataset: tuple[Path, int]) -> None:
+    assert grown("copy", dataset[0], 10 * BUDGET) <= BUDGET + SLACK
+
+
 @pytest.mark.parametrize("cache", [0, BUDGET])
 def test_scan(cache: int, dataset: tuple[Path, int]) -> None:
     assert grown("scan", dataset[0], 10 * BUDGET, cache) <= BUDGET + SLACK
