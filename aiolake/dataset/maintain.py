@@ -20,6 +20,7 @@ from aiolake.format.entry import Blob, Entry, ListRef, Piece, decode_entry
 from aiolake.format.keys import KeyRun, decode_run, run_key
 from aiolake.format.lists import blob_key, decode_list, list_key
 from aiolake.format.manifest import REFERRED, Block, block_ranges, check_block, decode_block
+from aiolake.format.statistics import decode_zones
 from aiolake.stores.base import CostModel
 from aiolake.versions import rules
 from aiolake.versions.blobs import load_refs
@@ -327,6 +328,19 @@ class _Verifier:
                 self._note(key, error)
             else:
                 await self._block(block)
+        await self._zones(piece, key, blocks.stops[-1])
+
+    async def _zones(self, piece: Piece, key: str, start: int) -> None:
+        """The statistics behind a manifest's blocks."""
+        ref = None if piece.stats is None else piece.stats.zones
+        if ref is None:
+            return
+        try:
+            data = await self._store.get_range(key, start, start + ref.length)
+            check_block(data, ref.crc, key, start)
+            decode_zones(data, -(-piece.n_rows // ref.rows), key)
+        except AiolakeError as error:
+            self._note(key, error)
 
     async def _block(self, block: Block) -> None:
         if block.source is not None:

@@ -290,6 +290,16 @@ async def test_opening_a_million_rows(million: Path) -> None:
     await quick(use)
 
 
+async def test_filtering_a_million_rows(million: Path) -> None:
+    async def use() -> None:
+        async with aiolake.open_dataset(million, options=OPTIONS) as ds:
+            assert len(await ds.where(n=aiolake.not_([5, 6]), b=b"x")) == 989_998
+            assert (await ds.stats())["n"].min == 1
+            assert (await ds[1:].summary())["b"].nulls == 0
+
+    await quick(use)
+
+
 async def test_committing_to_a_million_rows(million: Path) -> None:
     async def change() -> None:
         opening = aiolake.open_dataset(million, options=OPTIONS)
