@@ -62,10 +62,12 @@ class ColumnReader(msgspec.Struct, frozen=True):
         if one.key and one.n_rows > 1:
             return self._paged_now(one, decode)
         if one.key:
-            payload = self.fetcher.unit_now(one.key, one.start, one.length, one.crc)
-            if payload is None or (one.length > self.inline_nbytes and decode is Decode.FULL):
+            if one.length > self.inline_nbytes and decode is Decode.FULL:
                 return MISS
             if self.packed and not _is_little_packed(one.length, one.shape):
+                return MISS
+            payload = self.fetcher.unit_now(one.key, one.start, one.length, one.crc)
+            if payload is None:
                 return MISS
         elif one.constant is None and not one.null:
             payload = b""
