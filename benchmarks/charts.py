@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import matplotlib  # type: ignore[import-not-found]
+from matplotlib.ticker import MaxNLocator, StrMethodFormatter  # type: ignore[import-not-found]
 
 from benchmarks.peers import PEERS
 from benchmarks.report import Cell, Run, cells, data_title, number
@@ -81,5 +82,7 @@ def _panel(axis: Any, shown: Sequence[Cell], ours: str) -> None:
     axis.set_title(f"{measure.title} ({better} is better)", fontsize=10, loc="left")
     axis.spines[["top", "right"]].set_visible(False)
     axis.tick_params(labelsize=8)
+    axis.xaxis.set_major_locator(MaxNLocator(6))
+    axis.xaxis.set_major_formatter(StrMethodFormatter("{x:,g}"))
     for y, cell in enumerate(shown):
         axis.text(cell.high, y, f"  {number(cell.value)}", va="center", fontsize=8)
