@@ -122,6 +122,11 @@ class ColumnIndex:
         self._flights: SingleFlight[int, tuple[Piece, ...]] = SingleFlight()
         self._index = self._indexed()
 
+    @property
+    def holds_bytes(self) -> bool:
+        """Whether the dataset has the samples' bytes, rather than references to them."""
+        return self._form is not Form.LINKS
+
     def _indexed(self) -> PieceIndex:
         listed = [piece for i in sorted(self._loaded) for piece in self._loaded[i]]
         return PieceIndex((*listed, *self._inline))

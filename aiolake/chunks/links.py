@@ -59,6 +59,10 @@ class LinkReader(ColumnReader, frozen=True, kw_only=True):
         )
         return bytes(data)
 
+    async def stored(self, located: Located) -> LinkRows:
+        """The references of rows; what lies outside stays there."""
+        return link_rows(located)
+
     async def references(self, ids: Ids) -> list[Reference | None]:
         """What rows refer to; nothing outside is read."""
         return references_of(await self.index.locate(ids))

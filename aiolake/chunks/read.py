@@ -4,19 +4,29 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 import msgspec
 import numpy as np
 
 from aiolake._aio import WorkPool, map_concurrently
-from aiolake.chunks.assemble import Decode, batch_of, fixed_rows, paged_value, value_of
+from aiolake.chunks.assemble import Decode, batch_of, encoded_of, fixed_rows, paged_value, value_of
 from aiolake.chunks.column import ColumnIndex, Form
 from aiolake.chunks.fetch import Fetcher
 from aiolake.chunks.follow import Follower
 from aiolake.chunks.located import Located, One
 from aiolake.chunks.parts import read_parts, without_parts
-from aiolake.codecs import ByteCodec, EntryCodec, FixedCodec, LinkCodec, codec_of
+from aiolake.codecs import (
+    ByteCodec,
+    ByteRows,
+    Encoded,
+    EntryCodec,
+    FixedCodec,
+    FixedRows,
+    LinkCodec,
+    LinkRows,
+    codec_of,
+)
 from aiolake.errors import InvalidInputError
 from aiolake.format.entry import Snapshot
 from aiolake.ranges import Ids
@@ -24,6 +34,8 @@ from aiolake.stores.base import Buffer
 from aiolake.types import Audio, Bytes, Column, Image, Link, Schema, Video, is_media, is_packed
 
 __all__ = ["MISS", "ColumnReader", "SnapshotReader"]
+
+Stored: TypeAlias = FixedRows | ByteRows | LinkRows | list[Encoded | None]
 
 MISS: Final = object()
 """Says that a value cannot be had without waiting."""
@@ -111,6 +123,11 @@ class ColumnReader(msgspec.Struct, frozen=True):
         if self._is_little(located, decode, _INLINE_BYTES):
             return self._first(located, payloads, decode)
         return await self.pool.run(self._first, located, payloads, decode)
+
+    async def stored(self, located: Located) -> Stored:
+        """Rows as they are stored, verified, for packing them anew."""
+        payloads = await self.fetcher.units(located.units, keep=False)
+        return await self.pool.run(encoded_of, self.codec, located, payloads)
 
     async def payloads(self, located: Located, *, keep: bool) -> list[Buffer]:
         """Of each unit; one in parts comes whole in place of its first."""

@@ -11,7 +11,6 @@ import numpy as np
 
 from aiolake import keys, urls
 from aiolake._aio import map_concurrently
-from aiolake.chunks.assemble import encoded_of
 from aiolake.chunks.read import ColumnReader
 from aiolake.dataset.attach import with_core
 from aiolake.dataset.dataset import Dataset
@@ -178,6 +177,5 @@ class _Copying:
         """Rows of one column as they are stored; every checksum is checked."""
         ids = self._state.rows.take(np.arange(start, stop, dtype=np.int64))
         located = await reader.index.locate(ids)
-        payloads = await reader.fetcher.units(located.units, keep=False)
-        self.nbytes += located.units.nbytes
-        return await self._pool.run(encoded_of, reader.codec, located, payloads)
+        self.nbytes += located.units.nbytes if reader.index.holds_bytes else 0
+        return await reader.stored(located)

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
 from aiolake import keys
 from aiolake._aio import Tasks
-from aiolake.chunks.assemble import encoded_of
 from aiolake.chunks.layout import Layout, best_layout
-from aiolake.chunks.links import LinkReader, link_rows
 from aiolake.chunks.read import ColumnReader
 from aiolake.chunks.write import PieceWriter, Target, Uploader, finish
 from aiolake.dataset.dataset import Dataset, require_handle
@@ -133,13 +129,9 @@ async def _rewritten(
         stop = min(n_rows, at + step)
         ids = rows.take(np.arange(at, stop, dtype=np.int64))
         located = await reader.index.locate(ids)
-        if isinstance(reader, LinkReader):  # what lies outside stays there
-            encoded: Any = link_rows(located)
-            per_row = _REFERENCE_BYTES
-        else:
-            payloads = await reader.fetcher.units(located.units, keep=False)
-            encoded = await pool.run(encoded_of, reader.codec, located, payloads)
+        await writer.add_encoded({target.id: await reader.stored(located)}, stop - at)
+        per_row = _REFERENCE_BYTES
+        if reader.index.holds_bytes:
             per_row = max(1, located.units.nbytes // (stop - at))
-        await writer.add_encoded({target.id: encoded}, stop - at)
         at, step = stop, max(1, min(_STEP_ROWS, _STEP_BYTES // per_row))
     return writer

@@ -242,6 +242,7 @@ class _Entries:
         units = located.units
         stored = np.flatnonzero((located.unit >= 0) & ~null)
         lengths = units.length[located.unit[stored]]
+        lengths = lengths[lengths >= 0]  # of links some are not known
         each = located.n_rows[located.unit[stored]]
         self.shared = self.shared or bool((each > 1).any())
         self._add_sizes(lengths / each if self.shared else lengths)

@@ -129,6 +129,19 @@ async def test_references_are_kept_as_they_were_given_through_everything(tmp_pat
         assert checked.n_references > len(values)
 
 
+async def test_a_copy_and_a_summary_read_nothing_outside(tmp_path: Path) -> None:
+    values = ["/gone/a", Reference("s3://b/x", 5, 7), None]
+    await linked(tmp_path / "ds", Bytes(), values)
+    await aiolake.copy_dataset(tmp_path / "ds", tmp_path / "copy")
+    async with aiolake.open_dataset(tmp_path / "copy") as ds:
+        found = await aiolake.references(ds, slice(None), "x")
+        assert found == [Reference("/gone/a"), values[1], None]
+        assert (await ds.stats())["x"].nulls == 1
+        sizes = (await ds.summary())["x"].sizes
+        assert sizes is not None
+        assert (sizes.min, sizes.max) == (7, 7)
+
+
 async def test_many_members_of_one_object_take_few_requests() -> None:
     outside = MemoryStore.named("links-tar")
     members = [b"%05d" % i for i in range(5000)]

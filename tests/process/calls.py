@@ -18,6 +18,7 @@ DATASET: dict[str, Callable[[aiolake.Dataset], Any]] = {
     "get": lambda ds: ds.get("k"),
     "read_bytes": lambda ds: ds.read_bytes(0, "blob"),
     "read_clip": lambda ds: aiolake.read_clip(ds, 0, "blob"),
+    "references": lambda ds: aiolake.references(ds, 0, "blob"),
     "batches": lambda ds: ds.batches(10),
     "view.read": lambda ds: ds[1:5].read(0),
     "view.batches": lambda ds: ds.select("n").batches(3),
