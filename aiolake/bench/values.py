@@ -6,6 +6,8 @@ from collections.abc import Sequence
 
 import msgspec
 
+from aiolake.shown import table
+
 __all__ = ["BenchReport", "Latency", "Measurement", "latency"]
 
 _HEAD = ("", "samples/s", "MB/s", "CPU ms", "requests", "p50 ms", "p99 ms", "max ms", "of")
@@ -79,9 +81,7 @@ class BenchReport(msgspec.Struct, frozen=True, kw_only=True):
 
         CPU and requests are per sample: a request of a scan brings many, so these are fractions.
         """
-        rows = [_HEAD, *(_row(each) for each in self.measurements)]
-        widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-        return "\n".join(_aligned(row, widths) for row in rows)
+        return table(_HEAD, [_row(each) for each in self.measurements], _HEAD[1:])
 
 
 def _row(made: Measurement) -> tuple[str, ...]:
@@ -96,12 +96,6 @@ def _row(made: Measurement) -> tuple[str, ...]:
         *(f"{value:,.2f}" for value in (taken.p50_ms, taken.p99_ms, taken.max_ms)),
         f"{made.n_calls:,} calls",
     )
-
-
-def _aligned(row: Sequence[str], widths: Sequence[int]) -> str:
-    first = row[0].ljust(widths[0])
-    rest = (text.rjust(width) for text, width in zip(row[1:], widths[1:], strict=True))
-    return "  ".join([first, *rest])
 
 
 def latency(seconds: Sequence[float]) -> Latency:

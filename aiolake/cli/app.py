@@ -14,6 +14,7 @@ from aiolake.cli.bench import bench
 from aiolake.cli.cat import cat
 from aiolake.cli.changes import diff, restore
 from aiolake.cli.common import Common
+from aiolake.cli.copy import cp
 from aiolake.cli.create import create, rm
 from aiolake.cli.demo.command import demo
 from aiolake.cli.doctor.command import doctor
@@ -40,7 +41,7 @@ _SECTIONS: dict[str, tuple[Callable[..., Any], ...]] = {
     "Begin": (demo, create, ingest),
     "Look": (info, stats, ls, cat, show, export_images, verify),
     "Versions": (log, diff, branch, tag, merge, restore),
-    "Upkeep": (doctor, bench, optimize, expire, gc, rm),
+    "Upkeep": (doctor, bench, optimize, expire, gc, cp, rm),
     "Shell": (completion,),
 }
 for number, (section, commands) in enumerate(_SECTIONS.items()):

@@ -9,6 +9,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, Protocol
 
+from aiolake.shown import table as text_table
+
 __all__ = ["Output", "Progress", "is_terminal"]
 
 _PLAIN_EVERY_S = 10.0
@@ -64,9 +66,7 @@ class Output:
         if is_terminal(sys.stdout):
             _print_rich(header, rows, right)
             return
-        for line in plain_table(header, rows, right):
-            print(line)
-        sys.stdout.flush()
+        print(text_table(header, rows, right), flush=True)
 
     @contextmanager
     def progress(self, label: str, total: int | None, unit: str) -> Iterator[Progress]:
@@ -90,20 +90,6 @@ def json_text(value: Any) -> str:
         return json.dumps(value, ensure_ascii=False, indent=2, allow_nan=False)
     lines = (json.dumps(inner, ensure_ascii=False, allow_nan=False) for inner in value)
     return "[" + ",\n ".join(lines) + "]"
-
-
-def plain_table(
-    header: Sequence[str], rows: Sequence[Sequence[str]], right: Sequence[str] = ()
-) -> list[str]:
-    """Lines of a table whose columns are two spaces apart."""
-    widths = [max(map(len, column)) for column in zip(header, *rows, strict=True)]
-    return [
-        "  ".join(
-            text.rjust(width) if name in right else text.ljust(width)
-            for text, width, name in zip(row, widths, header, strict=True)
-        ).rstrip()
-        for row in (header, *rows)
-    ]
 
 
 def _print_rich(header: Sequence[str], rows: Sequence[Sequence[str]], right: Sequence[str]) -> None:

@@ -14,9 +14,10 @@ from aiolake.chunks.read import ColumnReader
 from aiolake.chunks.tally import Tally, tally
 from aiolake.codecs import FixedCodec
 from aiolake.dataset.state import State
-from aiolake.dataset.tables import json_value, shown_bytes, shown_value, table
+from aiolake.dataset.tables import json_value, shown_value
 from aiolake.format.statistics import Bound
 from aiolake.ranges import Runs
+from aiolake.shown import size, table
 from aiolake.types import summary
 
 __all__ = ["ColumnStats", "DatasetStats", "stats_of"]
@@ -87,7 +88,7 @@ class DatasetStats(msgspec.Struct, frozen=True):
                 f"{column.nans:,}",
                 shown_value(column.min),
                 shown_value(column.max),
-                shown_bytes(column.nbytes),
+                size(column.nbytes),
                 f"{column.pieces:,}",
                 column.type,
             ]

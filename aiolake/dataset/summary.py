@@ -17,8 +17,9 @@ from aiolake.chunks.tally import each_located, each_values, tally
 from aiolake.codecs import ByteRows, FixedCodec, FixedRows
 from aiolake.dataset.state import State
 from aiolake.dataset.stats import as_value
-from aiolake.dataset.tables import json_value, shown_bytes, shown_value, table
+from aiolake.dataset.tables import json_value, shown_value
 from aiolake.ranges import Runs
+from aiolake.shown import size, table
 from aiolake.types import ClassLabel
 from aiolake.types import summary as type_text
 
@@ -70,8 +71,8 @@ class Sizes(msgspec.Struct, frozen=True):
 
     def __str__(self) -> str:
         if self.min is None or self.max is None or self.min == self.max:
-            return f"{shown_bytes(self.mean)} each"
-        return f"{shown_bytes(self.min)}..{shown_bytes(self.max)}, mean {shown_bytes(self.mean)}"
+            return f"{size(self.mean)} each"
+        return f"{size(self.min)}..{size(self.max)}, mean {size(self.mean)}"
 
 
 class ColumnSummary(msgspec.Struct, frozen=True):

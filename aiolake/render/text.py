@@ -14,6 +14,7 @@ import numpy as np
 from aiolake.codecs import FixedCodec, codec_of
 from aiolake.codecs.media.containers import SNIFFED_NBYTES, container_of
 from aiolake.errors import AiolakeError
+from aiolake.shown import size
 from aiolake.types import (
     Audio,
     Bytes,
@@ -56,18 +57,6 @@ _MAGIC = {
 def count(n: int, noun: str, plural: str = "") -> str:
     """``1 row``, ``6,000 rows``."""
     return f"{n:,} {noun if n == 1 else plural or noun + 's'}"
-
-
-def size(nbytes: int) -> str:
-    """A number of bytes in decimal units: ``512 B``, ``1.2 kB``, ``38.4 MB``."""
-    if nbytes < 1000:
-        return f"{nbytes} B"
-    value = float(nbytes)
-    for unit in ("kB", "MB", "GB", "TB"):
-        value /= 1000
-        if value < 999.95:
-            return f"{value:.1f} {unit}"
-    return f"{value / 1000:,.1f} PB"
 
 
 def when(time: datetime) -> str:

@@ -6,16 +6,7 @@ import json
 
 import pytest
 
-from aiolake.cli.output import Output, json_text, plain_table
-
-
-def test_a_plain_table_is_aligned() -> None:
-    lines = plain_table(("name", "n"), [("a", "1"), ("long name", "1,000")], right=("n",))
-    assert lines == ["name           n", "a              1", "long name  1,000"]
-
-
-def test_a_plain_table_without_rows_is_its_header() -> None:
-    assert plain_table(("a", "bb"), []) == ["a  bb"]
+from aiolake.cli.output import Output, json_text
 
 
 @pytest.mark.parametrize("value", [{"a": [1]}, [], [{"é": 1}, {"a": None}], None])

@@ -1,0 +1,54 @@
+"""``aiolake cp``: a dataset to another address."""
+
+from __future__ import annotations
+
+from aiolake.cli.address import opened
+from aiolake.cli.common import DEFAULTS, Common
+from aiolake.cli.exits import Exit
+from aiolake.cli.output import Output
+from aiolake.dataset.copy import CopyProgress, copy_dataset
+from aiolake.render.text import count, printable
+from aiolake.shown import size
+from aiolake.urls import split_reference
+
+__all__ = ["cp"]
+
+
+async def cp(
+    address: str, target: str, /, *, history: bool = False, common: Common = DEFAULTS
+) -> Exit:
+    """Copy a dataset to another address; one that was interrupted goes on when started again.
+
+    Args:
+        address: A dataset: URL, URL@branch, URL@tag or URL@17 (a snapshot).
+        target: Where to; nothing may be there but the beginning of this very copy.
+        history: Every branch, tag and snapshot, rather than one snapshot.
+        common: Options of every command.
+    """
+    output = Output(as_json=common.json)
+    unit = "objects" if history else "rows"
+    with output.progress("copying", None, unit) as progress:
+
+        def tell(now: CopyProgress) -> None:
+            progress.at(now.done)
+
+        if history:
+            url = split_reference(address).url
+            copied = await copy_dataset(url, target, history=True, on_progress=tell)
+        else:
+            async with opened(address) as dataset:
+                copied = await copy_dataset(dataset, target, on_progress=tell)
+    output.document(
+        {
+            "url": copied.url,
+            "snapshot": copied.snapshot,
+            "rows": copied.n_rows,
+            "copied": copied.n_copied,
+            "nbytes": copied.nbytes,
+        }
+    )
+    output.line(
+        f"{count(copied.n_rows, 'row')} in {printable(copied.url)}; copied {copied.n_copied:,} "
+        f"{unit}, {size(copied.nbytes)}."
+    )
+    return Exit.OK
