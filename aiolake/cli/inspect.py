@@ -14,6 +14,7 @@ from aiolake.cli.rows import parse_rows
 from aiolake.dataset.dataset import Dataset
 from aiolake.dataset.describe import column_sizes
 from aiolake.dataset.history import SnapshotInfo
+from aiolake.dataset.referring import references
 from aiolake.dataset.view import View
 from aiolake.errors import InvalidInputError
 from aiolake.render.text import (
@@ -27,7 +28,7 @@ from aiolake.render.text import (
     values_of,
     when,
 )
-from aiolake.types import Column, summary
+from aiolake.types import Column, Link, summary
 
 __all__ = ["info", "log", "ls"]
 
@@ -202,11 +203,13 @@ def _shown(column: Column, value: Any, as_cells: bool) -> Any:
 
 
 async def _values(view: View, numbers: Sequence[int]) -> dict[str, list[Any]]:
-    """Values of some rows; pictures as their stored bytes, which need no decoding."""
+    """Values of some rows; pictures as their stored bytes, links as what they refer to."""
     columns = view.schema.columns
-    encoded = [column.name for column in columns if is_encoded(column.type)]
-    decoded = [column.name for column in columns if not is_encoded(column.type)]
-    batches: dict[str, Any] = {}
+    links = [column.name for column in columns if isinstance(column.type, Link)]
+    here = [column for column in columns if column.name not in links]
+    encoded = [column.name for column in here if is_encoded(column.type)]
+    decoded = [column.name for column in here if not is_encoded(column.type)]
+    batches: dict[str, Any] = {name: await references(view, list(numbers), name) for name in links}
     if encoded:
         batches |= await view.read(numbers, columns=encoded, decode=False)
     if decoded:

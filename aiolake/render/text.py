@@ -9,6 +9,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 
 from aiolake.codecs import FixedCodec, codec_of
@@ -22,6 +23,8 @@ from aiolake.types import (
     ColumnType,
     Image,
     Json,
+    Link,
+    Reference,
     Sequence,
     Text,
     Video,
@@ -122,6 +125,8 @@ def cell(type: ColumnType, value: Any) -> str:
     if value is None:
         return "-"
     match type:
+        case Link(of=of):
+            return value.url if isinstance(value, Reference) else cell(of, value)
         case Image():
             return _picture_cell(bytes(value))
         case Video() | Audio():
@@ -179,6 +184,9 @@ def as_json(type: ColumnType, value: Any) -> Any:
     if value is None:
         return None
     match type:
+        case Link(of=of):
+            known = isinstance(value, Reference)
+            return msgspec.to_builtins(value) if known else as_json(of, value)
         case Image():
             return _picture_json(bytes(value))
         case Video() | Audio():

@@ -31,6 +31,7 @@ from aiolake import (
     Tensor,
     Text,
 )
+from aiolake.render.text import as_json, cell
 from aiolake.stores.base import Store
 from aiolake.stores.factory import open_store
 from aiolake.stores.memory import MemoryStore
@@ -336,3 +337,11 @@ async def test_bytes_that_are_not_of_the_type_are_refused(tmp_path: Path) -> Non
         await linked(tmp_path / f"ds{i}", of, [path])
         with pytest.raises(aiolake.FormatError):
             await read_all(tmp_path / f"ds{i}", tmp_path / "out")
+
+
+def test_links_are_shown_as_what_they_refer_to() -> None:
+    it, of = Reference("/a/b", 5), Link(Text())
+    assert cell(of, it) == "file:///a/b"
+    assert as_json(of, it)["offset"] == 5
+    assert cell(of, "followed") == cell(Text(), "followed")
+    assert as_json(of, None) is None
