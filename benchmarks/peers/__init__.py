@@ -11,7 +11,7 @@ from benchmarks.peers.base import Peer
 __all__ = ["OURS", "PEERS", "PeerSpec", "make_peer"]
 
 OURS = "aiolake"
-_NO_TORCHVISION = "--no-deps"
+_WITHOUT_NEEDS = "--no-deps"
 _SEQUENTIAL = "a tar file has no random access"
 _PERMUTED = "no shuffle of its own; see random batches"
 _TORCH = "torch==2.13.0"
@@ -113,7 +113,7 @@ PEERS: dict[str, PeerSpec] = {
         ),
         PeerSpec(
             "zarr",
-            "zarr, obstore",
+            "zarr + obstore",
             "benchmarks.peers.zarr",
             "zarr",
             (("zarr==3.1.6", "obstore==0.12.1"),),
@@ -134,7 +134,7 @@ PEERS: dict[str, PeerSpec] = {
             "LitData",
             "benchmarks.peers.litdata",
             "litdata",
-            ((_TORCH,), _LITDATA_NEEDS, (_NO_TORCHVISION, "litdata==0.2.76")),
+            ((_TORCH,), _LITDATA_NEEDS, (_WITHOUT_NEEDS, "litdata==0.2.76")),
             "litdata",
             mapped=True,
         ),
@@ -143,7 +143,7 @@ PEERS: dict[str, PeerSpec] = {
             "MosaicML",
             "benchmarks.peers.mosaicml",
             "mosaicml",
-            ((_TORCH,), _MOSAICML_NEEDS, (_NO_TORCHVISION, "mosaicml-streaming==0.13.0")),
+            ((_TORCH,), _MOSAICML_NEEDS, (_WITHOUT_NEEDS, "mosaicml-streaming==0.13.0")),
             "mosaicml-streaming",
         ),
         PeerSpec(
