@@ -49,3 +49,8 @@ class MemoryCache:
         while self._nbytes > self._max_bytes:
             _, (_, freed) = self._values.popitem(last=False)
             self._nbytes -= freed
+
+    def clear(self) -> None:
+        """Let go of everything."""
+        self._values.clear()
+        self._nbytes = 0

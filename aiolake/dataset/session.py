@@ -124,6 +124,8 @@ class Session:
                 closing.push_async_callback(store.aclose)
             if self._background is not None:
                 closing.push_async_callback(self._background.aclose)
+            # Else what was read before could still be read, and memory stayed with the handles.
+            closing.callback(self._cache.clear)
 
     async def __aenter__(self) -> Self:
         await self._start()
