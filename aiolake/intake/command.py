@@ -141,6 +141,11 @@ def _source(source: Any, given: Columns, name: str | None) -> Source | RowSource
     """The source that a user's value means."""
     if isinstance(source, str | os.PathLike):
         path = os.path.expanduser(os.fsdecode(source))
+        if "://" in path and not os.path.exists(path):
+            raise InvalidInputError(
+                f"{path!r} is an address, and sources are local folders and tables; copy a "
+                "dataset with aiolake.copy_dataset, or give an iterable of rows"
+            )
         if os.path.splitext(path)[1].lower() in TABLES and not os.path.isdir(path):
             return TableSource(path)
         if os.path.isfile(path):

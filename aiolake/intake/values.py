@@ -108,7 +108,8 @@ class IngestReport(msgspec.Struct, frozen=True, kw_only=True):
         rate = self.n_rows / self.seconds if self.seconds > 0 else 0.0
         lines = [
             f"{self.n_rows:,} rows of {self.source} into {self.url}: {self.nbytes / MIB:,.1f} MiB "
-            f"in {self.seconds:.1f} s ({rate:,.0f} rows/s), {len(self.snapshots)} commits"
+            f"in {self.seconds:.1f} s ({rate:,.0f} rows/s), "
+            f"{len(self.snapshots):,} {'commit' if len(self.snapshots) == 1 else 'commits'}"
         ]
         if self.resumed_at:
             lines.append(f"went on at source {self.resumed_at:,}")

@@ -291,6 +291,11 @@ async def test_slips_are_told(tmp_path: Path, what: str, how: dict[str, object],
         await ingest(tmp_path / "ds", tmp_path / what, **how)
 
 
+async def test_an_address_is_no_source(tmp_path: Path) -> None:
+    with pytest.raises(InvalidInputError, match="sources are local"):
+        await aiolake.ingest(tmp_path / "ds", "s3://bucket/pictures")
+
+
 async def test_a_fixed_handle_is_refused(tmp_path: Path) -> None:
     folder(tmp_path / "p", 3)
     await ingest(tmp_path / "ds", tmp_path / "p")
