@@ -105,6 +105,12 @@ class Runs:
         positions: Ids = np.where(found, self._ends[run] - (self.stops[run] - ids), -1)
         return positions
 
+    def has(self, id: int) -> bool:
+        """Whether an id is here."""
+        if len(self.starts) == 1:
+            return bool(self.starts[0] <= id < self.stops[0])
+        return bool(self.positions(np.asarray([id], np.int64))[0] >= 0)
+
     def slice(self, start: int, stop: int) -> Runs:
         """The rows at positions ``[start, stop)``, both within ``[0, len]``."""
         begins = self._ends - (self.stops - self.starts)

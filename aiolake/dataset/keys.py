@@ -19,9 +19,17 @@ from aiolake.errors import InvalidInputError, NotFoundError
 from aiolake.format.keys import GONE
 from aiolake.ranges import Ids, Runs
 from aiolake.types import Column, Text
-from aiolake.versions.keys import Hashes, KeyChanges, find_keys
+from aiolake.versions.keys import Hashes, KeyChanges, find_key_now, find_keys
 
-__all__ = ["MISSING", "KeyCacheOf", "is_many", "key_changes", "no_such_key", "rows_of_keys"]
+__all__ = [
+    "MISSING",
+    "KeyCacheOf",
+    "is_many",
+    "key_changes",
+    "no_such_key",
+    "row_of_key",
+    "rows_of_keys",
+]
 
 _MANY = 512
 
@@ -54,6 +62,18 @@ class KeyCacheOf:
 def is_many(key: object) -> bool:
     """Whether several keys are given rather than one."""
     return isinstance(key, list | tuple | np.ndarray)
+
+
+async def row_of_key(core: Core, state: State, key: object) -> int:
+    """The row id of one key, -1 if no row has it; see ``rows_of_keys``."""
+    column, index = state.key, state.snapshot.keys
+    if column is not None and index is not None:
+        hashes = _hash(column, [key])
+        high, low = hashes.high.item(0), hashes.low.item(0)
+        row = find_key_now(index, high, low, KeyCacheOf(core))
+        if row is not None:
+            return row if row != GONE and state.rows.has(row) else -1
+    return int((await rows_of_keys(core, state, [key]))[0])
 
 
 async def rows_of_keys(core: Core, state: State, keys: Sequence[Any]) -> Ids:
@@ -147,17 +167,21 @@ async def key_changes(
 
 
 def _all(blocks: Sequence[KeyBlocks]) -> Hashes:
-    joined = Hashes()
-    for block in blocks:
-        joined = joined.concat(Hashes(*block.hashes()))
-    return joined
+    parts = [block.hashes() for block in blocks]
+    if len(parts) == 1:
+        return Hashes(*parts[0])
+    empty = np.empty(0, np.uint64)
+    return Hashes(
+        np.concatenate([empty, *(high for high, _ in parts)]),
+        np.concatenate([empty, *(low for _, low in parts)]),
+    )
 
 
 def _latest(rows: Ids, deleted: Runs) -> tuple[Ids, Ids]:
-    """Each row that stays once, and where it was updated last."""
+    """Each row that stays once, in the order of their last updates, and where these are."""
     unique, last = np.unique(rows[::-1], return_index=True)
-    stays = deleted.positions(unique) < 0
-    return unique[stays], (len(rows) - 1 - last)[stays]
+    at = np.sort((len(rows) - 1 - last)[deleted.positions(unique) < 0])
+    return rows[at], at
 
 
 def _namer(blocks: Sequence[KeyBlocks], at: Ids, n_updated: int = 0) -> Any:

@@ -12,8 +12,6 @@ from aiolake.versions.blobs import load_refs
 from aiolake.versions.commit import Context
 from aiolake.versions.head import Head, snapshot_of, snapshot_of_branch
 from aiolake.versions.intents import Intent, SetBranch, SetTag
-from aiolake.versions.lineage import lineage
-from aiolake.versions.merge import Merge
 
 if TYPE_CHECKING:
     from aiolake.dataset.dataset import Dataset
@@ -97,6 +95,10 @@ class Branches(_Names):
         Cost: about one GET for each commit since they parted, and for each list of pieces that
         they do not share; no payload.
         """
+        # Loaded when first needed: opening a dataset is to stay quick.
+        from aiolake.versions.lineage import lineage
+        from aiolake.versions.merge import Merge
+
         dataset = self._dataset
         dataset._guard.check()
         if dataset.branch is None:

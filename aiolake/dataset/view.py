@@ -12,7 +12,7 @@ from aiolake._aio import Guard
 from aiolake.chunks.assemble import Decode
 from aiolake.chunks.read import MISS
 from aiolake.chunks.stream import Batches, Selection
-from aiolake.dataset.keys import MISSING, is_many, no_such_key, rows_of_keys
+from aiolake.dataset.keys import MISSING, is_many, no_such_key, row_of_key, rows_of_keys
 from aiolake.dataset.notebook import described
 from aiolake.dataset.select import (
     Selector,
@@ -221,20 +221,30 @@ class View:
         many = is_many(key)
         if many and default is not MISSING:
             raise InvalidInputError("default= goes with a single key, not with several")
-        keys = key if many else [key]
         try:
-            ids = await rows_of_keys(self._core, self._state, keys)
-            if len(ids) and ids.min() < 0:
-                if default is not MISSING:
-                    return default
-                assert self._state.key is not None
-                missing = keys[int(np.argmin(ids))]
-                raise no_such_key(self._core, self._state.key.name, missing, many=many)
             if many:
-                return dict(await self._state.reader.batch(ids, names, how))
-            return await self._row(int(ids[0]), names, how)
+                return dict(await self._rows_of(key, names, how))
+            id = await row_of_key(self._core, self._state, key)
+            if id >= 0:
+                return await self._row(id, names, how)
+            if default is not MISSING:
+                return default
+            raise no_such_key(self._core, self._key_name(), key, many=False)
         except NotFoundError as error:
             raise await self._core.explained(error, self.snapshot) from error
+
+    async def _rows_of(
+        self, keys: Sequence[Any], names: Sequence[str], how: Decode
+    ) -> Mapping[str, Any]:
+        ids = await rows_of_keys(self._core, self._state, keys)
+        if len(ids) and ids.min() < 0:
+            missing = keys[int(np.argmin(ids))]
+            raise no_such_key(self._core, self._key_name(), missing, many=True)
+        return await self._state.reader.batch(ids, names, how)
+
+    def _key_name(self) -> str:
+        assert self._state.key is not None
+        return self._state.key.name
 
     async def _row(self, id: int, names: Sequence[str], how: Decode) -> dict[str, Any]:
         row = self._state.reader.row_now(id, names, how)

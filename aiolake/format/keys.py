@@ -96,6 +96,13 @@ class Records(msgspec.Struct, frozen=True, eq=False):
         """Bytes they take."""
         return RECORD_NBYTES * len(self.high)
 
+    def row_of(self, high: int, low: int) -> int | None:
+        """The row id of one hash, or ``None``."""
+        at = _last(self.high, self.low, high, low)
+        if at < 0 or self.high.item(at) != high or self.low.item(at) != low:
+            return None
+        return self.row.item(at)
+
     def take(self, at: Any) -> Records:
         """Some of them, by index or mask."""
         return Records(self.high[at], self.low[at], self.row[at])
@@ -125,6 +132,18 @@ class Table(msgspec.Struct, frozen=True, eq=False):
     def nbytes(self) -> int:
         """Bytes it takes."""
         return _FENCE_NBYTES * len(self.high)
+
+    def block_of(self, high: int, low: int) -> int:
+        """The block that one hash can be in; -1 for none."""
+        return _last(self.high, self.low, high, low)
+
+
+def _last(highs: U64, lows: U64, high: int, low: int) -> int:
+    """As ``last_not_after``, of one hash."""
+    at = int(highs.searchsorted(np.uint64(high), side="right")) - 1
+    while at >= 0 and highs.item(at) == high and lows.item(at) > low:
+        at -= 1
+    return at
 
 
 def last_not_after(highs: U64, lows: U64, high: U64, low: U64) -> npt.NDArray[np.int64]:

@@ -8,7 +8,6 @@ Which rows are there says the snapshot: deleting a row leaves its record behind,
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Sequence
-from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeAlias, TypeVar, TypeVarTuple
 
 import msgspec
@@ -39,7 +38,7 @@ from aiolake.format.keys import (
     run_key,
     table_nbytes,
 )
-from aiolake.ranges import EMPTY, Ids, Runs
+from aiolake.ranges import EMPTY, Ids, Runs, distinct
 from aiolake.stores.base import Buffer
 from aiolake.versions import rules
 from aiolake.versions.blobs import Spill
@@ -52,6 +51,7 @@ __all__ = [
     "NoCache",
     "Planned",
     "compacted",
+    "find_key_now",
     "find_keys",
     "plan_keys",
     "read_records",
@@ -96,12 +96,15 @@ class NoCache:
         """Nothing."""
 
 
-@dataclass(frozen=True, slots=True)
-class Hashes:
+_NO_HASHES = np.empty(0, np.uint64)
+_NO_ROWS = np.empty(0, np.int64)
+
+
+class Hashes(msgspec.Struct, frozen=True, eq=False):
     """Hashes of keys: 16 bytes each, as two columns of one length."""
 
-    high: U64 = field(default_factory=lambda: np.empty(0, np.uint64))
-    low: U64 = field(default_factory=lambda: np.empty(0, np.uint64))
+    high: U64 = _NO_HASHES
+    low: U64 = _NO_HASHES
 
     def __len__(self) -> int:
         return len(self.high)
@@ -112,13 +115,14 @@ class Hashes:
 
     def concat(self, other: Hashes) -> Hashes:
         """These, then the other's."""
+        if not len(self) or not len(other):
+            return self if len(self) else other
         return Hashes(
             np.concatenate([self.high, other.high]), np.concatenate([self.low, other.low])
         )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class KeyChanges:
+class KeyChanges(msgspec.Struct, frozen=True, eq=False, kw_only=True):
     """What a transaction does to keys.
 
     Attributes:
@@ -129,10 +133,10 @@ class KeyChanges:
         name: The key of a change, for people: by its number among the updated, then the appended.
     """
 
-    appended: Hashes = field(default_factory=Hashes)
-    updated: Hashes = field(default_factory=Hashes)
-    updated_rows: Ids = field(default_factory=lambda: np.empty(0, np.int64))
-    left: Hashes = field(default_factory=Hashes)
+    appended: Hashes = Hashes()
+    updated: Hashes = Hashes()
+    updated_rows: Ids = _NO_ROWS
+    left: Hashes = Hashes()
     name: Callable[[int], object] = repr
 
     def __bool__(self) -> bool:
@@ -171,6 +175,29 @@ def find_keys(index: KeyIndex, hashes: Hashes, cache: KeyCache) -> Steps[U64]:
         else:
             yield from _worked(len(hashes), _look, found[run], hashes, rows, open_)
     return rows
+
+
+def find_key_now(index: KeyIndex, high: int, low: int, cache: KeyCache) -> int | None:
+    """As ``find_keys``, of one hash; ``None`` where something has to be read first."""
+    row = decode_records(index.inline).row_of(high, low) if index.inline else None
+    for i in range(len(index.runs) - 1, -1, -1):
+        if row is not None:
+            break
+        run = index.runs[i]
+        if is_held(i, run):
+            records = cache.get((run_key(run), "run"))
+        else:
+            table: Table | None = cache.get((run_key(run), "table"))
+            if table is None:
+                return None
+            block = table.block_of(high, low)
+            if block < 0:
+                continue
+            records = cache.get((run_key(run), block))
+        if records is None:
+            return None
+        row = records.row_of(high, low)
+    return GONE if row is None else row
 
 
 def is_held(i: int, run: KeyRun) -> bool:
@@ -232,10 +259,16 @@ def _look_in_blocks(
     if not len(wanted):
         return
     table: Table = (yield from _load([run], cache, "table"))[run]
-    at = last_not_after(table.high, table.low, hashes.high[wanted], hashes.low[wanted])
-    touched = np.unique(at[at >= 0]).tolist()
+    touched = yield from _worked(len(wanted), _touched, table, hashes, wanted)
     for records in (yield from _blocks(run, table, touched, cache)):
         yield from _worked(len(wanted), _look, records, hashes, rows, open_)
+
+
+def _touched(table: Table, hashes: Hashes, wanted: Ids) -> list[int]:
+    """The blocks that hashes may be in, ascending."""
+    at = last_not_after(table.high, table.low, hashes.high[wanted], hashes.low[wanted])
+    blocks: list[int] = distinct(at[at >= 0]).tolist()
+    return blocks
 
 
 def _blocks(run: KeyRun, table: Table, touched: list[int], cache: KeyCache) -> Steps[list[Records]]:
@@ -294,25 +327,33 @@ def plan_keys(
         InvalidInputError: A key is given twice in the transaction, and duplicates are refused.
         AlreadyExistsError: A row has one of the keys.
     """
-    new = changes.updated.concat(changes.appended)
-    ids = np.concatenate([changes.updated_rows, first_row + np.arange(len(changes.appended))])
-    added = yield from _worked(len(new), records_of, new.high, new.low, ids.astype(np.uint64))
+    added, ids = yield from _worked(len(changes.appended), _added, changes, first_row)
     refuse = rules.refuses_duplicates(on_duplicate)
     replaced = EMPTY
-    if len(added) < len(new):
+    if len(added) < len(ids):
         lost = Runs.from_ids(np.setdiff1d(ids, added.row.astype(np.int64), assume_unique=True))
         if refuse:
             raise _twice(changes, int(np.flatnonzero(ids == lost.at(0))[0]))
         replaced = lost
     found = yield from find_keys(index, Hashes(added.high, added.low), cache)
-    others = found[_of_others(found, added.row, rows, deleted, changes.updated_rows)]
+    left_to_others = yield from _worked(
+        len(found), _of_others, found, added.row, rows, deleted, changes.updated_rows
+    )
+    others = found[left_to_others]
     if len(others) and refuse:
         at = int(np.flatnonzero(found == others[0])[0])
         raise _exists(changes, int(np.flatnonzero(ids == int(added.row[at]))[0]))
     replaced = replaced.concat(Runs.from_ids(np.sort(others).astype(np.int64)))
     left = changes.left
     gone = records_of(left.high, left.low, np.full(len(left), GONE, np.uint64))
-    return Planned((yield from _worked(len(new), merged, [gone, added])), replaced)
+    return Planned((yield from _worked(len(ids), merged, [gone, added])), replaced)
+
+
+def _added(changes: KeyChanges, first_row: int) -> tuple[Records, Ids]:
+    """Records of the keys given, and the row of each: of those updated, then those appended."""
+    new = changes.updated.concat(changes.appended)
+    ids = np.concatenate([changes.updated_rows, first_row + np.arange(len(changes.appended))])
+    return records_of(new.high, new.low, ids.astype(np.uint64)), ids
 
 
 def _of_others(found: U64, own: U64, rows: Runs, deleted: Runs, updated: Ids) -> Mask:
@@ -350,7 +391,8 @@ def spill_keys(index: KeyIndex, records: Records, spill: Spill, cache: KeyCache)
     rewritten a logarithmic number of times; the oldest only once all others together are an
     eighth of it.
     """
-    inline = merged([decode_records(index.inline), records])
+    newest = [decode_records(index.inline), records]
+    inline = yield from _worked(len(records), merged, newest)
     if inline.nbytes <= INLINE_BYTES:
         return KeyIndex(index.runs, encode_records(inline))
     kept = index.runs[: len(index.runs) - runs_to_merge(index.runs, len(inline))]

@@ -189,6 +189,21 @@ async def test_concurrent_appends_of_one_key(backend: Backend) -> None:
         assert (await ds.get(["m", "n"], columns=["x"]))["x"].tolist() == [1, 2]
 
 
+async def test_of_two_rows_of_a_transaction_the_later_stays(backend: Backend) -> None:
+    async with keyed(backend, on_duplicate="replace") as ds:
+        await append(ds, "a", "b", "c", "d")
+        async with ds.transaction() as tx:
+            await tx.update(2, {"name": "k", "x": 1})
+            await tx.update(0, {"name": "k", "x": 2})
+        assert (await ds.read(slice(None)))["name"] == ["k", "b", "d"]
+        assert (await ds.get("k"))["x"] == 2
+        async with ds.transaction() as tx:
+            await tx.append([{"name": "k", "x": 3}, {"name": "k", "x": 4}])
+            await tx.update(1, {"name": "k", "x": 5})
+        assert (await ds.read(slice(None)))["name"] == ["d", "k"]
+        assert (await ds.get("k"))["x"] == 4
+
+
 async def test_concurrent_upserts_of_one_key(backend: Backend) -> None:
     async with keyed(backend, on_duplicate="replace") as ds, opened(backend) as other:
         await append_after(ds, append(other, "k", x=2), "k")

@@ -74,12 +74,13 @@ class Content:
     changed: int = 0
     optimized: int = 0
     brought_from: int = 0
+    left_out: frozenset[int] = frozenset()
 
     def copy(self) -> Content:
         """One to change."""
         return Content(
             list(self.rows), dict(self.cells), dict(self.columns), dict(self.metadata),
-            dict(self.touched), self.restored, self.changed, self.optimized,
+            dict(self.touched), self.restored, self.changed, self.optimized, 0, self.left_out,
         )  # fmt: skip
 
     def same(self, other: Content) -> bool:
@@ -550,7 +551,7 @@ class Oracle:
         appended = self._last_of_each_key(op.appended)
         if len(new) != len(appended):
             raise Violation("no row is lost", f"entry {n}: {len(new)} for {len(appended)}")
-        lost = {column for row in appended for column in row} - content.columns.keys()
+        lost = {column for row in appended for column in row} & content.left_out
         if lost and content.restored > op.opened:
             raise Violation("no update is lost", f"entry {n}: a restore left out {lost}")
         for row, values in zip(new, appended, strict=True):
@@ -560,7 +561,7 @@ class Oracle:
             content.rows.append(row)
             for column, (_, default) in content.columns.items():
                 content.cells[row, column] = values.get(column, default)
-        self._make_room(n, content, [row for row, _, _ in op.updates], new)
+        self._make_room(n, content, *([row] for row, _, _ in op.updates), new)
 
     def _last_of_each_key(self, rows: list[dict[int, Cell]]) -> list[dict[int, Cell]]:
         if self.key is None or not self.replaces:
@@ -621,6 +622,7 @@ class Oracle:
             raise Violation("expired snapshots stay so", f"entry {n} restores {op.target}")
         content = self.contents[op.target].copy()
         content.restored = content.changed = n
+        content.left_out = frozenset(before.columns.keys() - content.columns.keys())
         self.deeds[n] = Deed(parents=(self.branches[op.branch],), restored=True)
         self._finish(n, doc, op, content, self.reader.content(doc))
 

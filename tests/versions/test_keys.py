@@ -16,7 +16,15 @@ from aiolake.format.keys import GONE, KeyIndex, Records, decode_run, records_of,
 from aiolake.ranges import Runs
 from aiolake.versions import keys as indexing
 from aiolake.versions.blobs import Spill
-from aiolake.versions.keys import Hashes, NoCache, compacted, find_keys, runs_to_merge, spill_keys
+from aiolake.versions.keys import (
+    Hashes,
+    NoCache,
+    compacted,
+    find_key_now,
+    find_keys,
+    runs_to_merge,
+    spill_keys,
+)
 from tests.versions.model import Model
 
 Key = tuple[int, int]
@@ -85,6 +93,9 @@ def test_it_is_a_dict(commits: list[dict[Key, int | None]], cached: bool) -> Non
         assert found(model, index, ALL, cache) == [expected.get(key) for key in ALL]
     for key in ALL:
         assert found(model, index, [key], cache) == [expected.get(key)]
+        now = find_key_now(index, *key, cache)
+        row = expected.get(key)
+        assert now in ((None,) if not cached else ()) + (GONE if row is None else row,)
 
 
 @given(commits=COMMITS, seed=st.integers(0, 99))

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
+import msgspec
 import numpy as np
 
 from aiolake import keys
@@ -186,7 +187,7 @@ class Change:
         if self.new_keys is not None:
             rows, column, values = self.new_keys
             old = self.world.oracle.contents[snapshot].cells
-            changes = replace(
+            changes = msgspec.structs.replace(
                 changes,
                 updated=hashed(values),
                 updated_rows=np.asarray(rows, np.int64),
