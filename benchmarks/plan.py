@@ -79,13 +79,16 @@ def steps(plan: Plan) -> Iterator[Step]:
                 if workload not in plan.workloads or (number and (data, workload) in _ONCE):
                     continue
                 for peer in turn:
-                    if _takes_part(peer, workload):
-                        yield Step(data, number, workload, peer)
+                    step = Step(data, number, workload, peer)
+                    if _takes_part(step):
+                        yield step
 
 
-def _takes_part(peer: str, workload: str) -> bool:
-    spec = PEERS[peer]
-    return workload not in spec.cannot and (not spec.only or workload in spec.only)
+def _takes_part(step: Step) -> bool:
+    spec = PEERS[step.peer]
+    if step.workload in spec.cannot or (spec.only and step.workload not in spec.only):
+        return False
+    return not (spec.slow_import and step.round and step.data != "pictures")
 
 
 class Times:

@@ -33,6 +33,8 @@ class PeerSpec:
         cannot: Workloads it takes no part in, and why.
         mapped: Whether it maps its files, so that what it reads is in no count of reads and
             pages of the file count as its memory.
+        slow_import: Whether its import takes seconds of every measurement, so that it takes part
+            in one round of what is not pictures.
     """
 
     name: str
@@ -44,6 +46,7 @@ class PeerSpec:
     only: tuple[str, ...] = ()
     cannot: Mapping[str, str] = field(default_factory=dict)
     mapped: bool = False
+    slow_import: bool = False
 
 
 _LITDATA_NEEDS = (
@@ -137,6 +140,7 @@ PEERS: dict[str, PeerSpec] = {
             ((_TORCH,), _LITDATA_NEEDS, (_WITHOUT_NEEDS, "litdata==0.2.76")),
             "litdata",
             mapped=True,
+            slow_import=True,
         ),
         PeerSpec(
             "mosaicml",
@@ -145,6 +149,7 @@ PEERS: dict[str, PeerSpec] = {
             "mosaicml",
             ((_TORCH,), _MOSAICML_NEEDS, (_WITHOUT_NEEDS, "mosaicml-streaming==0.13.0")),
             "mosaicml-streaming",
+            slow_import=True,
         ),
         PeerSpec(
             "webdataset",

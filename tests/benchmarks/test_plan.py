@@ -1,3 +1,4 @@
+from dataclasses import replace
 from itertools import groupby
 
 from benchmarks.plan import COUNTS, Plan, Step, Times, steps
@@ -25,6 +26,13 @@ def test_heavy_ingests_happen_once() -> None:
     ]
 
     assert set(found) == {0}
+
+
+def test_peers_that_import_for_seconds_are_measured_once_but_on_pictures() -> None:
+    plan = replace(PLAN, peers=("aiolake", "mosaicml"))
+    rounds = {(s.data, s.round) for s in steps(plan) if s.peer == "mosaicml"}
+
+    assert rounds == {("pictures", 0), ("pictures", 1), ("texts", 0)}
 
 
 def test_the_time_left_is_told_from_like_steps() -> None:
