@@ -20,6 +20,7 @@ REGION_BYTES = 256 << 10
 """Neighbours read together stay in a core's cache while they are checked and copied."""
 
 _LONGEST_BYTES = 1 << 20
+_LONG_BYTES = 48 << 10  # so long units are better read into their own memory at once
 
 
 class _Scratch(threading.local):
@@ -79,17 +80,20 @@ class ImmediateReads:
         """
         reads = self.reads(units)
         for first, last in pairwise(reads.bounds):
-            take = self._take_one if last - first == 1 else self._take_region
+            nbytes = reads.stop[last - 1] - reads.start[first]
+            one_by_one = nbytes >= _LONG_BYTES * (last - first) or last - first == 1
+            take = self._take_each if one_by_one else self._take_region
             if not take(reads, first, last, out):
                 refused.append(fetch_of(units, reads.unit[first:last]))
-            yield reads.stop[last - 1] - reads.start[first]
+            yield nbytes
 
-    def _take_one(self, reads: Reads, at: int, _: int, out: list[Buffer]) -> bool:
-        start, stop = reads.start[at], reads.stop[at]
-        data = self._now(reads.key[at], start, stop)
-        if data is None or len(data) != stop - start or crc32c(data) != reads.crc[at]:
-            return False
-        out[reads.unit[at]] = data
+    def _take_each(self, reads: Reads, first: int, last: int, out: list[Buffer]) -> bool:
+        for at in range(first, last):
+            start, stop = reads.start[at], reads.stop[at]
+            data = self._now(reads.key[at], start, stop)
+            if data is None or len(data) != stop - start or crc32c(data) != reads.crc[at]:
+                return False
+            out[reads.unit[at]] = data
         return True
 
     def _take_region(self, reads: Reads, first: int, last: int, out: list[Buffer]) -> bool:

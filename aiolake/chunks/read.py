@@ -26,12 +26,24 @@ from aiolake.codecs import (
     LinkCodec,
     LinkRows,
     codec_of,
+    decodes_to_view,
 )
 from aiolake.errors import InvalidInputError
 from aiolake.format.entry import Snapshot
 from aiolake.ranges import Ids
 from aiolake.stores.base import Buffer
-from aiolake.types import Audio, Bytes, Column, Image, Link, Schema, Video, is_media, is_packed
+from aiolake.types import (
+    Audio,
+    Bytes,
+    Column,
+    ColumnType,
+    Image,
+    Link,
+    Schema,
+    Video,
+    is_media,
+    is_packed,
+)
 
 __all__ = ["MISS", "ColumnReader", "SnapshotReader"]
 
@@ -156,7 +168,8 @@ class ColumnReader(msgspec.Struct, frozen=True):
 
     def _is_little(self, located: Located, decode: Decode, decoded_nbytes: int) -> bool:
         """Whether assembling is less work than handing it to a thread; copying is little."""
-        copied = isinstance(self.codec, FixedCodec) or decode is Decode.RAW
+        codec = self.codec
+        copied = isinstance(codec, FixedCodec) or decode is Decode.RAW or decodes_to_view(codec)
         if not copied and not self.inline_nbytes:
             return False
         if self.packed and not _is_little_packed(located.units.nbytes, located.shape):
@@ -164,6 +177,8 @@ class ColumnReader(msgspec.Struct, frozen=True):
         limit = _INLINE_COPIED_BYTES if copied else decoded_nbytes
         if isinstance(self.codec, ByteCodec):
             limit = max(limit, _INLINE_SHORT_BYTES)
+        if decodes_to_view(codec) and not located.parted:
+            return True
         return located.units.nbytes <= limit
 
     async def read_bytes(self, id: Ids, start: int, stop: int | None) -> bytes:
@@ -260,7 +275,7 @@ class SnapshotReader:
         form, ndim = _form_of(codec)
         snapshot = self._snapshot
         index = ColumnIndex(column.id, form, ndim, snapshot.lists, snapshot.pieces, self._fetcher)
-        inline = 0 if is_media(column.type) else _INLINE_BYTES
+        inline = _inline_nbytes(column.type, codec)
         packed = is_packed(column.type)
         if isinstance(column.type, Link):
             from aiolake.chunks.links import LinkReader
@@ -302,3 +317,9 @@ class SnapshotReader:
                 lambda name: self.column(name).batch(ids, decode, keep=keep), names
             )
         return dict(zip(names, values, strict=True))
+
+
+def _inline_nbytes(type: ColumnType, codec: FixedCodec | EntryCodec) -> int:
+    if is_media(type):
+        return 0
+    return _INLINE_COPIED_BYTES if decodes_to_view(codec) else _INLINE_BYTES

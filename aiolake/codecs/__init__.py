@@ -5,7 +5,14 @@ sample); a ``ByteCodec`` is one whose short samples lie in pages too. Pillow, si
 ml_dtypes are loaded by the first sample that needs them.
 """
 
-from aiolake.codecs.base import Buffer, Encoded, EntryCodec, collate_entries, gives_payload
+from aiolake.codecs.base import (
+    Buffer,
+    Encoded,
+    EntryCodec,
+    collate_entries,
+    decodes_to_view,
+    gives_payload,
+)
 from aiolake.codecs.convert import without_mask
 from aiolake.codecs.fixed import FixedCodec, FixedRows, collate
 from aiolake.codecs.geometry import convert_boxes
@@ -42,6 +49,7 @@ __all__ = [
     "collate_entries",
     "convert_boxes",
     "decode_json",
+    "decodes_to_view",
     "encode_json",
     "encode_keys",
     "gives_payload",

@@ -7,7 +7,15 @@ from typing import Protocol, TypeAlias, runtime_checkable
 
 import msgspec
 
-__all__ = ["Buffer", "Encoded", "EntryCodec", "collate_entries", "describe", "gives_payload"]
+__all__ = [
+    "Buffer",
+    "Encoded",
+    "EntryCodec",
+    "collate_entries",
+    "decodes_to_view",
+    "describe",
+    "gives_payload",
+]
 
 Buffer: TypeAlias = bytes | bytearray | memoryview
 """Bytes-like values; a ``memoryview`` is C-contiguous, of format ``B``."""
@@ -60,6 +68,11 @@ class EntryCodec(Protocol):
 def gives_payload(codec: EntryCodec) -> bool:
     """Whether ``raw`` is the payload itself, so that a batch of them needs no call for each."""
     return getattr(codec, "raw_is_payload", False)
+
+
+def decodes_to_view(codec: object) -> bool:
+    """Whether decoding takes next to no time, whatever the size."""
+    return getattr(codec, "decodes_to_view", False)
 
 
 def collate_entries(values: Sequence[object]) -> list[object]:

@@ -121,6 +121,11 @@ class FixedCodec:
         array = self._view(memoryview(page)[:data_nbytes], n_rows)
         return FixedRows(array, _bits(page, data_nbytes, n_rows) if has_nulls else None)
 
+    def join_pages(self, payloads: Sequence[Buffer]) -> Array:
+        """The rows of whole uncompressed pages without Nones, one page after another, as a copy."""
+        rows = np.frombuffer(bytearray().join(payloads), self.dtype)
+        return rows.reshape((-1, *self.row_shape))
+
     def to_value(self, array: Array, valid: Valid | None, i: int) -> object:
         """Row ``i`` as users read it: None, an array, or a Python bool, int, float or complex.
 

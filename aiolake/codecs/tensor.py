@@ -39,6 +39,11 @@ class TensorCodec:
         """The rank."""
         return len(self.shape)
 
+    @property
+    def decodes_to_view(self) -> bool:
+        """Whether decoding costs next to nothing, whatever the size."""
+        return self.compression == "none"
+
     def encode(self, value: object) -> Encoded:
         """An array, a scalar or nested lists; the payload may be a view of the array given."""
         array = to_array(value, self.dtype)

@@ -11,6 +11,8 @@ from functools import partial
 from pathlib import Path
 from typing import Literal, TypeVar
 
+import numpy as np
+
 from aiolake.errors import ClosedError, InvalidInputError, NotFoundError
 from aiolake.stores._files import NOWAIT, OpenFile, OpenFiles, RootHandle, read_blocking
 from aiolake.stores._posix import FileSystem
@@ -136,7 +138,8 @@ class LocalStore:
         if nbytes > IMMEDIATE_BYTES:
             return None
         short = nbytes <= _SCRATCH_BYTES
-        buffer = _scratch.view[:nbytes] if short else bytearray(nbytes)
+        # Not a bytearray, which would be zeroed first.
+        buffer = _scratch.view[:nbytes] if short else np.empty(nbytes, np.uint8).data
         try:
             got = _preadv(file.fd, (buffer,), start, self._nowait)
         except OSError as error:

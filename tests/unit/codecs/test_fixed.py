@@ -11,7 +11,7 @@ import zstandard
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aiolake.codecs import FixedRows, codec_of, collate
+from aiolake.codecs import FixedCodec, FixedRows, codec_of, collate
 from aiolake.errors import FormatError, InvalidInputError
 from aiolake.types import Embedding, Tensor
 from tests.unit.codecs.helpers import NATIVE, SMALL, arrays_of_bytes, fixed, numpy_dtype
@@ -261,3 +261,14 @@ def test_has_nulls_looks_at_its_rows_only() -> None:
     assert rows.has_nulls(0, 2)
     assert not rows.has_nulls(2, 3)
     assert len(rows) == 3
+
+
+def test_whole_pages_are_joined_as_a_copy() -> None:
+    codec = codec_of(Tensor("int16", (3,)))
+    assert isinstance(codec, FixedCodec)
+    rows = FixedRows(np.arange(30, dtype="<i2").reshape(10, 3), None)
+    pages = [codec.page_payload(rows, 0, 4), bytes(codec.page_payload(rows, 4, 10))]
+    joined = codec.join_pages(pages)
+    assert joined.flags.writeable
+    assert not np.shares_memory(joined, rows.array)
+    np.testing.assert_array_equal(joined, rows.array)
