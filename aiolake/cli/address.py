@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 
 from aiolake import urls
@@ -17,55 +18,63 @@ from aiolake.urls import Reference, split_reference
 
 __all__ = ["opened"]
 
+_Opening = Callable[..., Awaitable[Dataset]]
+
 
 @asynccontextmanager
-async def opened(address: str, session: Session | None = None) -> AsyncIterator[Dataset]:
+async def opened(
+    address: str, session: Session | None = None, *, links: Sequence[str] = ()
+) -> AsyncIterator[Dataset]:
     """The dataset at an address, closed at the end.
 
     A name behind ``@`` is tried as a branch, then as a tag. Where there is no dataset before the
     ``@``, it may belong to the address.
 
+    Args:
+        address: The address.
+        session: Share this session.
+        links: Prefixes that references may be followed to.
+
     Raises:
         NotFoundError: No dataset, branch, tag or snapshot; near names are listed.
     """
-    async with await _open(address, session) as dataset:
+    opening = partial(open_dataset, session=session, links=links)
+    async with await _open(address, opening) as dataset:
         yield dataset
 
 
-async def _open(address: str, session: Session | None) -> Dataset:
+async def _open(address: str, opening: _Opening) -> Dataset:
     reference = split_reference(address)
     try:
-        return await _open_reference(reference, session)
+        return await _open_reference(reference, opening)
     except NotFoundError as error:
         if "url" not in error.context:
             raise
         if reference.url != address:
             try:
-                return await open_dataset(address, session=session)
+                return await opening(address)
             except NotFoundError:
                 pass
         raise _with_near(error, reference.url) from error
 
 
-async def _open_reference(reference: Reference, session: Session | None) -> Dataset:
+async def _open_reference(reference: Reference, opening: _Opening) -> Dataset:
     url, name = reference.url, reference.name
     if reference.snapshot is not None:
-        return await open_dataset(url, snapshot=reference.snapshot, session=session)
+        return await opening(url, snapshot=reference.snapshot)
     if name is None:
-        return await open_dataset(url, session=session)
+        return await opening(url)
     try:
-        return await open_dataset(url, branch=name, session=session)
+        return await opening(url, branch=name)
     except NotFoundError as error:
         if "branch" not in error.context:
             raise
-        return await _open_tag(url, name, session, error)
+        return await _open_tag(url, name, opening, error)
 
 
-async def _open_tag(
-    url: str, name: str, session: Session | None, no_branch: NotFoundError
-) -> Dataset:
+async def _open_tag(url: str, name: str, opening: _Opening, no_branch: NotFoundError) -> Dataset:
     try:
-        return await open_dataset(url, tag=name, session=session)
+        return await opening(url, tag=name)
     except NotFoundError as no_tag:
         if "tag" not in no_tag.context:
             raise

@@ -15,7 +15,7 @@ from aiolake.cli.exits import Exit
 from aiolake.cli.output import Output, is_terminal
 from aiolake.errors import InvalidInputError, NotFoundError
 from aiolake.render.text import as_json, cell, is_encoded, printable
-from aiolake.types import Bytes, ClassLabel, ColumnType, Image, Json, Sequence, Text
+from aiolake.types import ClassLabel, ColumnType, Json, Link, Sequence, Text
 
 __all__ = ["cat"]
 
@@ -26,6 +26,7 @@ async def cat(
     column: str,
     /,
     *,
+    links: tuple[str, ...] = (),
     common: Common = DEFAULTS,
 ) -> Exit:
     """Write one value to standard output: a picture's bytes as stored, text, JSON, numbers.
@@ -34,21 +35,27 @@ async def cat(
         address: A dataset: URL, URL@branch, URL@tag or URL@17 (a snapshot).
         row: Which row; a negative number counts from the end.
         column: Which column.
+        links: Follow links that begin with this; may be given more than once.
         common: Options of every command.
     """
-    async with opened(address) as dataset:
-        type = dataset.schema[column].type
+    async with opened(address, links=links) as dataset:
+        type = _followed(dataset.schema[column].type)
         found = await dataset.read(row, columns=[column], decode=not is_encoded(type))
     value = found[column]
     if common.json:
         Output(as_json=True).document(as_json(type, value))
     elif value is None:
         raise NotFoundError(f"row {row} of column {column!r} is None; there is nothing to write")
-    elif isinstance(type, Image | Bytes):
+    elif isinstance(value, bytes | bytearray | memoryview):
         _write_bytes(type, bytes(value))
     else:
         _write_text(text_of(type, value))
     return Exit.OK
+
+
+def _followed(type: ColumnType) -> ColumnType:
+    """What a column's values are, where they lie elsewhere too."""
+    return type.of if isinstance(type, Link) else type
 
 
 def text_of(type: ColumnType, value: Any) -> str:

@@ -24,6 +24,7 @@ async def show(
     columns: str | None = None,
     out: Path | None = None,
     force: bool = False,
+    links: tuple[str, ...] = (),
     common: Common = DEFAULTS,
 ) -> Exit:
     """Write rows to look at, as a page or a picture: images with boxes and masks, plots, text.
@@ -34,11 +35,12 @@ async def show(
         columns: Names with commas between them; all by default.
         out: A file whose name ends in .html or .png; by default the dataset's name and .html.
         force: Replace the file if it is there.
+        links: Follow links that begin with this; may be given more than once.
         common: Options of every command.
     """
     selector = parse_rows(rows)
     output = Output(as_json=common.json)
-    async with opened(address) as dataset:
+    async with opened(address, links=links) as dataset:
         target = out if out is not None else Path(f"{_name(address)}.html")
         if target.exists() and not force:
             raise AlreadyExistsError(f"{shown_path(target)} is there; choose --out, or --force")

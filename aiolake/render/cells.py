@@ -27,6 +27,7 @@ from aiolake.types import (
     Json,
     Keypoints,
     Mask,
+    Reference,
     Tensor,
     Text,
     Video,
@@ -84,8 +85,8 @@ def card_of(row: int, layout: Layout, values: Mapping[str, Any]) -> Card:
 def _panel(panel: Panel, values: Mapping[str, Any]) -> Field:
     column = panel.picture
     data = values[column.name]
-    if data is None:
-        return Field(column.name, "None")
+    if data is None or isinstance(data, Reference):
+        return _field(column, data)
     try:
         picture, own = _picture(column.type, bytes(data))
     except (AiolakeError, OSError, ValueError, SyntaxError) as error:
@@ -195,6 +196,8 @@ def _field(column: Column, value: Any) -> Field:
     """A value that no picture of the row takes up."""
     if value is None:
         return Field(column.name, "None")
+    if isinstance(value, Reference):
+        return Field(column.name, printable(f"{value.url} (not followed)"))
     return Field(column.name, _text(column.type, value), _drawn(column.type, value))
 
 

@@ -5,10 +5,23 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from aiolake.types import BBox, ClassLabel, Column, Image, Keypoints, Mask, Video
+import msgspec
+
+from aiolake.types import (
+    Audio,
+    BBox,
+    ClassLabel,
+    Column,
+    ColumnType,
+    Image,
+    Keypoints,
+    Link,
+    Mask,
+    Video,
+)
 from aiolake.types import Sequence as Many
 
-__all__ = ["Layout", "Panel", "layout_of"]
+__all__ = ["Layout", "Panel", "is_stored", "layout_of", "seen_through"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +45,18 @@ class Layout:
 
     panels: tuple[Panel, ...]
     others: tuple[Column, ...]
+
+
+def is_stored(type: ColumnType) -> bool:
+    """Whether samples are shown from their stored bytes."""
+    return isinstance(type, Image | Video | Audio)
+
+
+def seen_through(column: Column) -> Column:
+    """A column of links as one of what they lead to."""
+    if not isinstance(column.type, Link):
+        return column
+    return msgspec.structs.replace(column, type=column.type.of)
 
 
 def layout_of(columns: Sequence[Column]) -> Layout:

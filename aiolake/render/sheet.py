@@ -8,15 +8,22 @@ from pathlib import Path
 from typing import Any
 
 from aiolake.dataset.dataset import Dataset
+from aiolake.dataset.referring import references
 from aiolake.dataset.select import Selector, one_position, positions
 from aiolake.dataset.view import View
-from aiolake.errors import InvalidInputError
+from aiolake.errors import (
+    CorruptDataError,
+    InvalidInputError,
+    NotFoundError,
+    PermissionDeniedError,
+    StoreError,
+)
 from aiolake.render.cells import Card, card_of
 from aiolake.render.html import fragment, page
-from aiolake.render.layout import Layout, layout_of
+from aiolake.render.layout import Layout, is_stored, layout_of, seen_through
 from aiolake.render.png import picture_of
 from aiolake.render.text import count, shortened, values_of
-from aiolake.types import Audio, Image, Video
+from aiolake.types import Link
 
 __all__ = ["Sheet", "show"]
 
@@ -82,13 +89,15 @@ async def show(
     Raises:
         InvalidInputError: Too many rows, or an unknown column.
 
+    Links are shown as what they lead to where they may be followed, else as they are.
+
     Cost: reads these rows.
     """
     if not isinstance(data, Dataset | View):
         raise InvalidInputError(f"show() takes a dataset or a view, got {data!r:.80}")
     view = data.select(*columns) if columns is not None else data[:]
     numbers = _numbers(rows, len(view))
-    layout = layout_of(view.schema.columns)
+    layout = layout_of([seen_through(column) for column in view.schema.columns])
     cards: list[Card] = []
     for start in range(0, len(numbers), _STEP):
         cards += await _cards(view, numbers[start : start + _STEP], layout)
@@ -128,12 +137,24 @@ async def _cards(view: View, numbers: list[int], layout: Layout) -> list[Card]:
 
 async def _values(view: View, numbers: list[int]) -> dict[str, list[Any]]:
     """Values by column: pictures, videos and sound as stored bytes."""
-    columns = view.schema.columns
-    stored = [c.name for c in columns if isinstance(c.type, Image | Video | Audio)]
-    decoded = [c.name for c in columns if c.name not in stored]
+    here = [column for column in view.schema.columns if not isinstance(column.type, Link)]
+    stored = [column.name for column in here if is_stored(column.type)]
+    decoded = [column.name for column in here if not is_stored(column.type)]
     batches: dict[str, Any] = {}
     if stored:
         batches |= await view.read(numbers, columns=stored, decode=False)
     if decoded:
         batches |= await view.read(numbers, columns=decoded)
-    return {column.name: values_of(batches[column.name]) for column in columns}
+    for column in view.schema.columns:
+        if isinstance(column.type, Link):
+            batches[column.name] = await _linked(view, numbers, column.name, column.type)
+    return {column.name: values_of(batches[column.name]) for column in view.schema.columns}
+
+
+async def _linked(view: View, numbers: list[int], name: str, type: Link) -> Any:
+    """What links lead to, or the links themselves where that cannot be had."""
+    try:
+        batch = await view.read(numbers, columns=[name], decode=not is_stored(type.of))
+    except (PermissionDeniedError, NotFoundError, CorruptDataError, StoreError):
+        return await references(view, numbers, name)
+    return batch[name]

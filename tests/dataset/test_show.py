@@ -25,6 +25,7 @@ from aiolake import (
     InvalidInputError,
     Json,
     Keypoints,
+    Link,
     Mask,
     OutOfRangeError,
     Tensor,
@@ -163,3 +164,22 @@ async def test_films_and_sounds_are_shown(tmp_path: Path) -> None:
     assert film.size == (48, 32)
     assert np.asarray(film)[20, 20].min() > 230
     assert sound is not None
+
+
+async def test_links_are_shown_as_what_they_lead_to_or_as_they_are(tmp_path: Path) -> None:
+    outside = tmp_path / "outside" / "a.png"
+    outside.parent.mkdir()
+    outside.write_bytes(encoded(Pictures.new("RGB", (20, 10), (1, 2, 3))))
+    schema: dict[str, ColumnType] = {"photo": Link(Image()), "note": Link(Text())}
+    gone = f"{outside.parent.as_uri()}/gone.txt"
+    row = {"photo": outside.as_uri(), "note": gone}
+    url = tmp_path / "ds"
+    async with await made(url, schema, [row]) as ds:
+        (card,) = (await aiolake.show(ds)).cards
+        assert [field.picture for field in card.fields] == [None, None]
+        assert card.fields[0].text == f"{outside.as_uri()} (not followed)"
+    async with aiolake.open_dataset(url, links=[outside.parent.as_uri() + "/"]) as ds:
+        (card,) = (await aiolake.show(ds)).cards
+        assert card.fields[0].picture is not None
+        assert card.fields[0].picture.size == (20, 10)
+        assert card.fields[1].text == f"{gone} (not followed)"
