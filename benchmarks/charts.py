@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 import matplotlib  # type: ignore[import-not-found]
@@ -17,6 +18,7 @@ __all__ = ["draw"]
 _OURS, _OTHER = "#0b6e4f", "#9aa5b1"
 _N_COLUMNS = 2
 _BAR_INCHES = 0.21
+_FAR = 8
 
 
 def draw(runs: Sequence[Run], ours: str, directory: Path) -> list[Path]:
@@ -69,15 +71,17 @@ def _panel(axis: Any, shown: Sequence[Cell], ours: str) -> None:
     measure = shown[0].measure
     shown = sorted(shown, key=lambda cell: cell.value, reverse=measure.higher_is_better)
     values = [cell.value for cell in shown]
+    end = _end(values)
     spread = [
-        [cell.value - cell.low for cell in shown],
-        [cell.high - cell.value for cell in shown],
+        [cell.value - cell.low if cell.value <= end else 0 for cell in shown],
+        [cell.high - cell.value if cell.value <= end else 0 for cell in shown],
     ]
+    lengths = [min(value, end) for value in values]
     colours = [_OURS if cell.peer.startswith(ours) else _OTHER for cell in shown]
     titles = [PEERS[cell.peer].title for cell in shown]
-    axis.barh(titles, values, xerr=spread, color=colours, ecolor="#333", capsize=2, height=0.7)
+    axis.barh(titles, lengths, xerr=spread, color=colours, ecolor="#333", capsize=2, height=0.7)
     axis.invert_yaxis()
-    axis.set_xlim(0, max(cell.high for cell in shown) * 1.22)
+    axis.set_xlim(0, end * 1.22)
     better = "higher" if measure.higher_is_better else "lower"
     axis.set_title(f"{measure.title} ({better} is better)", fontsize=10, loc="left")
     axis.spines[["top", "right"]].set_visible(False)
@@ -85,4 +89,12 @@ def _panel(axis: Any, shown: Sequence[Cell], ours: str) -> None:
     axis.xaxis.set_major_locator(MaxNLocator(6))
     axis.xaxis.set_major_formatter(StrMethodFormatter("{x:,g}"))
     for y, cell in enumerate(shown):
-        axis.text(cell.high, y, f"  {number(cell.value)}", va="center", fontsize=8)
+        cut = " (cut)" if cell.value > end else ""
+        at = min(cell.high, end)
+        axis.text(at, y, f"  {number(cell.value)}{cut}", va="center", fontsize=8)
+
+
+def _end(values: Sequence[float]) -> float:
+    """Where the axis ends: one bar far beyond the others is cut, and says so."""
+    longest, usual = max(values), median(values)
+    return longest if longest <= _FAR * usual else _FAR / 2 * usual
