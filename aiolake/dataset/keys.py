@@ -131,6 +131,7 @@ class _Updated(msgspec.Struct, frozen=True):
 
 
 async def key_changes(
+    pool: WorkPool,
     state: State,
     appended: Sequence[KeyBlocks],
     updates: Sequence[tuple[PieceWriter, tuple[int, ...]]],
@@ -139,6 +140,7 @@ async def key_changes(
     """What a transaction does to keys.
 
     Args:
+        pool: Joins the keys of many rows.
         state: The snapshot it was made on.
         appended: The keys of the rows appended, in order.
         updates: Its updates, oldest first: writers and the runs of their rows.
@@ -151,14 +153,16 @@ async def key_changes(
         for writer, rows in updates
         if writer.keys is not None and len(writer.keys)
     ]
+    few = sum(map(len, appended)) <= _MANY
+    new = _all(appended) if few else await pool.run(_all, appended)
     if not given:
-        return KeyChanges(appended=_all(appended), name=_namer(appended, np.arange(0)))
+        return KeyChanges(appended=new, name=_namer(appended, np.arange(0)))
     rows, at = _latest(np.concatenate([update.rows for update in given]), deleted)
     blocks = [update.keys for update in given]
     column = state.key
     assert column is not None
     return KeyChanges(
-        appended=_all(appended),
+        appended=new,
         updated=_all(blocks).take(at),
         updated_rows=rows,
         left=await _keys_of(state, column, rows),

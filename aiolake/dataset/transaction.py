@@ -361,7 +361,8 @@ class Transaction:
         if self._state.key is None:
             return KeyChanges()
         updates = self._updates.writers()
-        return await key_changes(self._state, self._appends.keys(), updates, self._deleted)
+        pool, appended = self._core.session._pool, self._appends.keys()
+        return await key_changes(pool, self._state, appended, updates, self._deleted)
 
     def _delta(
         self, appended: Sequence[Piece], updates: Sequence[Piece], key_changes: KeyChanges

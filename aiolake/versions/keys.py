@@ -14,7 +14,7 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from aiolake.errors import AlreadyExistsError, InvalidInputError
+from aiolake.errors import AlreadyExistsError, CorruptDataError, InvalidInputError
 from aiolake.format.keys import (
     BLOCK_RECORDS,
     GONE,
@@ -277,15 +277,32 @@ def _blocks(run: KeyRun, table: Table, touched: list[int], cache: KeyCache) -> S
     found = {i: cache.get((key, i)) for i in touched} if len(touched) <= 64 else {}
     spans = _spans([i for i in touched if found.get(i) is None])
 
-    def decoded(i: int, data: Buffer) -> Records:
-        return decode_blocks(data, run, table, *spans[i])
-
     ranges = tuple((key, *block_range(run, first, last)) for first, last in spans)
-    loaded = yield from read_ranges(ranges, decoded)
+    loaded = yield from _decoded_spans(run, table, spans, ranges)
     for (first, last), records in zip(spans, loaded, strict=True):
         if last - first == 1 and len(touched) <= 64:
             cache.put((key, first), records, records.nbytes)
     return [*(records for records in found.values() if records is not None), *loaded]
+
+
+def _decoded_spans(
+    run: KeyRun,
+    table: Table,
+    spans: list[tuple[int, int]],
+    ranges: tuple[tuple[str, int, int], ...],
+) -> Steps[list[Records]]:
+    """Spans of blocks, decoded off the loop where they are long; corrupt ones are read again."""
+    loaded: list[Records] = []
+    read = yield from read_ranges(ranges, lambda i, data: data)
+    for span, where, data in zip(spans, ranges, read, strict=True):
+        n = (span[1] - span[0]) * BLOCK_RECORDS
+        try:
+            records = yield from _worked(n, decode_blocks, data, run, table, *span)
+        except CorruptDataError:
+            (again,) = yield from read_ranges((where,), lambda i, data: data)
+            records = decode_blocks(again, run, table, *span)
+        loaded.append(records)
+    return loaded
 
 
 def _spans(blocks: list[int]) -> list[tuple[int, int]]:

@@ -102,7 +102,7 @@ class Deed:
     removed: set[int] = field(default_factory=set)
     updated: set[tuple[int, int]] = field(default_factory=set)
     added: set[int] = field(default_factory=set)
-    reshaped: bool = False
+    reshaped: set[int] = field(default_factory=set)
     metadata: set[str] = field(default_factory=set)
     restored: bool = False
     merge: bool = False
@@ -144,7 +144,7 @@ def merged(oracle: Oracle, n: int, ours_n: int, theirs_n: int) -> Content:
     if not mine - other:
         content = theirs.copy()
         content.touched = {**ours.touched, **dict.fromkeys(_touched(did), n)}
-        content.restored = n if did.restored or did.reshaped else ours.restored
+        content.restored = n if did.restored else ours.restored
         content.brought_from = len(content.rows)
         return content
     touched = {row for row, _ in we.updated} | we.removed
@@ -186,7 +186,8 @@ def _merge_columns(content: Content, theirs: Content, did: Deed) -> None:
 def _touched(did: Deed) -> set[object]:
     cells: set[object] = {row for row, _ in did.updated} | did.removed
     columns: set[object] = {("values", column) for _, column in did.updated}
-    return cells | columns | {("key", key) for key in did.metadata} | {"optimized"}
+    shaped: set[object] = {("column", column) for column in did.reshaped}
+    return cells | columns | shaped | {("key", key) for key in did.metadata}
 
 
 class Reader:
@@ -477,7 +478,7 @@ class Oracle:
             removed=known - set(content.rows),
             updated={(row, column) for row, column, _ in op.updates},
             added=set(ids),
-            reshaped=bool(op.renamed or op.dropped),
+            reshaped={*op.renamed, *op.dropped},
             metadata=set(op.metadata),
         )
         if not op.optimized:
