@@ -55,6 +55,8 @@ def _arguments(given: Sequence[str]) -> argparse.Namespace:
 def main(given: Sequence[str]) -> None:
     """Write a dataset where the workload reads one, run the workload, print the profile."""
     chosen = _arguments(given)
+    if not Source.complete(chosen.source):
+        raise SystemExit(f"no samples in {chosen.source}; run .ci/lanes/peers, or give --source")
     source = Source.load(chosen.source)
     with tempfile.TemporaryDirectory() as scratch:
         directory = Path(scratch) / "dataset"

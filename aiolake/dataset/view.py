@@ -203,8 +203,10 @@ class View:
             if one is not None:
                 id = self._rows.at(one)
                 row = self._state.reader.row_now(id, names, how)
-                if any(value is MISS for value in row.values()):
-                    await self._state.reader.complete(id, row, how)
+                for value in row.values():  # a generator would cost as much as half a look-up
+                    if value is MISS:
+                        await self._state.reader.complete(id, row, how)
+                        break
                 return row
             ids = self._rows.take(positions(rows, len(self._rows)))
             return dict(await self._state.reader.batch(ids, names, how))
