@@ -97,11 +97,12 @@ class Environments:
             venv.create(directory, with_pip=True)
         wanted = "\n".join(map(" ".join, spec.requirements))
         mark = directory / _MARK
-        if not mark.exists() or mark.read_text() != wanted:
+        of_tree = any(_TREE in group for group in spec.requirements)
+        if of_tree or not mark.exists() or mark.read_text() != wanted:
             for group in spec.requirements:
                 _pip(directory, group)
-        elif any(_TREE in group for group in spec.requirements):
-            # Same version, new code: without this the last run's code would be measured.
+        if of_tree:
+            # Same version, new code: without this the last run's code could be measured.
             _pip(directory, ("--no-deps", "--force-reinstall", _TREE))
         mark.write_text(wanted)
 
