@@ -131,8 +131,13 @@ class ColumnIndex:
         listed = [piece for i in sorted(self._loaded) for piece in self._loaded[i]]
         return PieceIndex((*listed, *self._inline))
 
-    def one_now(self, id: int) -> One | None:
-        """Where a row is, if all that is needed to know it is at hand."""
+    def one_now(self, id: int, *, shaped: bool = True) -> One | None:
+        """Where a row is, if all that is needed to know it is at hand.
+
+        Args:
+            id: The row.
+            shaped: Its shape numbers are wanted.
+        """
         if self._lists and self._missing_lists(id, id + 1):
             return None
         number, ordinal = self._index.locate_one(id)
@@ -160,7 +165,7 @@ class ColumnIndex:
         start, crc = block.offset.item(e), block.crc.item(e)
         if (n_rows > 1 and length) or self._form is Form.FIXED:
             return One(None, False, key, start, length, crc, (), row, n_rows, null)
-        shape = tuple(block.shape[e].tolist()) if self._ndim else ()
+        shape = tuple(block.shape[e].tolist()) if shaped and self._ndim else ()
         return One(None, null, key, start, length, crc, shape)
 
     async def one(self, id: int) -> One | None:

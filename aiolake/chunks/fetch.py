@@ -13,7 +13,7 @@ from aiolake.chunks.cache import MemoryCache
 from aiolake.chunks.now import ImmediateReads
 from aiolake.chunks.plan import Fetch, Units, coalesce
 from aiolake.errors import CorruptDataError
-from aiolake.format.checksum import crc32c, verify
+from aiolake.format.checksum import crc32c, crc32c_of_bytes, verify
 from aiolake.stores.base import Buffer, CostModel
 from aiolake.stores.scheduled import ScheduledStore
 
@@ -53,7 +53,10 @@ class Fetcher:
             data = self.cache.get((self.url, key, start))
         if data is None:
             return None
-        return data if len(data) == length and crc32c(data) == crc else None
+        if len(data) != length:
+            return None
+        found = crc32c_of_bytes(data) if type(data) is bytes else crc32c(data)
+        return data if found == crc else None
 
     async def unit(
         self, key: str, start: int, length: int, crc: int, *, keep: bool = True

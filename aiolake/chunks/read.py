@@ -27,6 +27,7 @@ from aiolake.codecs import (
     LinkRows,
     codec_of,
     decodes_to_view,
+    gives_payload,
 )
 from aiolake.errors import InvalidInputError
 from aiolake.format.entry import Snapshot
@@ -76,13 +77,21 @@ class ColumnReader(msgspec.Struct, frozen=True):
     """Payloads up to this are decoded where they are awaited; of media none, constants included."""
     packed: bool = False
     """Payloads unpack to arrays that may be far larger, also where nothing else is decoded."""
+    raw_is_payload: bool = False
+    """What is stored is what is read without decoding."""
 
     def value_now(self, id: int, decode: Decode) -> Any:
         """A row's value, or ``MISS`` where that needs to wait or to compute for long."""
-        one = self.index.one_now(id)
+        given = decode is Decode.RAW and self.raw_is_payload
+        one = self.index.one_now(id, shaped=not given)
         if one is None:
             return MISS
         payload: Buffer | None = None
+        if given and one.key:
+            payload = self.fetcher.unit_now(one.key, one.start, one.length, one.crc)
+            if payload is None:
+                return MISS
+            return payload if type(payload) is bytes else bytes(payload)
         if one.key and one.n_rows > 1:
             return self._paged_now(one, decode)
         if one.key:
@@ -290,7 +299,10 @@ class SnapshotReader:
                 packed,
                 follower=self._follower,
             )
-        return ColumnReader(column, codec, index, self._fetcher, self._pool, inline, packed)
+        given = not isinstance(codec, FixedCodec) and gives_payload(codec)
+        return ColumnReader(
+            column, codec, index, self._fetcher, self._pool, inline, packed, raw_is_payload=given
+        )
 
     def row_now(self, id: int, names: Sequence[str], decode: Decode) -> dict[str, Any]:
         """One row; values that have to be waited for are ``MISS``."""
