@@ -17,14 +17,16 @@ if TYPE_CHECKING:
     from aiolake.dataset.dataset import Dataset, DatasetSpec
     from aiolake.dataset.fork import Appender, Receipt, Worker
     from aiolake.dataset.history import History, SnapshotInfo
-    from aiolake.dataset.maintain import Collected, Problem, Verified, expire, gc, verify
+    from aiolake.dataset.maintain import Collected, expire, gc
     from aiolake.dataset.open import create_dataset, dataset_exists, delete_dataset, open_dataset
     from aiolake.dataset.optimize import optimize
+    from aiolake.dataset.problems import Problem
     from aiolake.dataset.referring import references
     from aiolake.dataset.session import Session
     from aiolake.dataset.stats import ColumnStats, DatasetStats
     from aiolake.dataset.summary import ColumnSummary, Shapes, Sizes, Summary
     from aiolake.dataset.transaction import Transaction
+    from aiolake.dataset.verify import Verified, verify
     from aiolake.dataset.view import View
     from aiolake.errors import (
         AiolakeError,
@@ -204,7 +206,9 @@ _HOMES = {
     "aiolake.dataset.dataset": ("Dataset", "DatasetSpec"),
     "aiolake.dataset.fork": ("Appender", "Receipt", "Worker"),
     "aiolake.dataset.history": ("History", "SnapshotInfo"),
-    "aiolake.dataset.maintain": ("Collected", "Problem", "Verified", "expire", "gc", "verify"),
+    "aiolake.dataset.maintain": ("Collected", "expire", "gc"),
+    "aiolake.dataset.problems": ("Problem",),
+    "aiolake.dataset.verify": ("Verified", "verify"),
     "aiolake.dataset.open": ("create_dataset", "dataset_exists", "delete_dataset", "open_dataset"),
     "aiolake.dataset.optimize": ("optimize",),
     "aiolake.dataset.referring": ("references",),

@@ -23,7 +23,16 @@ from aiolake.ranges import Ids
 from aiolake.stores.base import Buffer
 from aiolake.types import Constant
 
-__all__ = ["Decode", "batch_of", "encoded_of", "fixed_rows", "joined", "paged_value", "value_of"]
+__all__ = [
+    "Decode",
+    "batch_of",
+    "encoded_of",
+    "fixed_rows",
+    "joined",
+    "paged_value",
+    "units_with_rows",
+    "value_of",
+]
 
 _FEW_OF_A_PAGE = 8
 
@@ -131,7 +140,7 @@ def _place_short(
     """Put the rows of pages in their places; returns the units of the other rows, -1 for these."""
     paged = (located.unit >= 0) & (located.n_rows[located.unit] > 1) & ~located.null
     unit = np.where(paged, located.unit, -1)
-    for number, rows in _by_unit(unit):
+    for number, rows in units_with_rows(unit):
         page = codec.read_page(
             payloads[number], located.n_rows.item(number), located.bitmap.item(number)
         )
@@ -205,7 +214,7 @@ def fixed_rows(codec: FixedCodec, located: Located, payloads: Sequence[Buffer]) 
         return FixedRows(_plain_rows(codec, located, payloads), None)
     array = np.zeros((located.n, *codec.row_shape), codec.dtype)
     valid = np.ones(located.n, bool)
-    for unit, rows in _by_unit(located.unit):
+    for unit, rows in units_with_rows(located.unit):
         page = codec.read_page(
             payloads[unit], int(located.n_rows[unit]), bool(located.bitmap[unit])
         )
@@ -244,7 +253,7 @@ def _place(row: FixedRows, at: Any, array: Any, valid: Any) -> None:
     valid[at] = row.valid is None or row.valid[0]
 
 
-def _by_unit(unit: Ids) -> list[tuple[int, Any]]:
+def units_with_rows(unit: Ids) -> list[tuple[int, Any]]:
     """Each page wanted, with the rows it serves: a slice where they are neighbours."""
     wanted = np.flatnonzero(unit >= 0)
     if not len(wanted):

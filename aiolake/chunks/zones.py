@@ -104,7 +104,8 @@ async def read_zones(piece: Piece, fetcher: Fetcher) -> tuple[Statistics, ...]:
     data: Buffer | None = ref.inline
     if piece.manifest is not None:
         key = keys.object_key(keys.MANIFESTS, piece.manifest.base, piece.manifest.id)
-        start = block_ranges(piece.manifest).stops[-1]
+        stops = block_ranges(piece.manifest).stops
+        start = stops[-1] if stops else 0
         data = await fetcher.unit(key, start, ref.length, ref.crc)
     elif data is None:
         raise FormatError("a piece without a manifest object has its zones in one")

@@ -12,37 +12,56 @@ from aiolake.cli.exits import Exit
 from aiolake.cli.output import Output
 from aiolake.cli.progress import bytes_moved
 from aiolake.dataset import maintain
-from aiolake.dataset.maintain import Collected, Verified
+from aiolake.dataset.maintain import Collected
 from aiolake.dataset.session import Session
+from aiolake.dataset.verify import Depth, Verified
+from aiolake.dataset.verify import verify as verify_dataset
+from aiolake.errors import CorruptDataError
+from aiolake.keys import entry_number
 from aiolake.render.text import count, printable, size
+from aiolake.urls import split_reference
 
 __all__ = ["gc", "verify"]
 
 _SHOWN = 20
 
 
-async def verify(address: str, /, *, common: Common = DEFAULTS) -> Exit:
+async def verify(address: str, /, *, deep: bool = False, common: Common = DEFAULTS) -> Exit:
     """Read every byte a dataset needs and check every checksum; exit code 1 if there is damage.
 
     Args:
         address: A dataset's URL.
+        deep: Also decode every sample, and check what is said of it: shapes, labels, statistics,
+            keys.
         common: Options of every command.
     """
     output = Output(as_json=common.json)
-    async with Session() as session, opened(address, session) as dataset:
+    async with Session() as session:
         with output.progress("verifying", None, "bytes") as progress:
             async with bytes_moved(session, progress):
-                verified = await maintain.verify(dataset)
+                verified = await _verified(address, "samples" if deep else "bytes", session)
     output.document({**asdict(verified), "ok": verified.ok})
     _print_verified(output, verified)
     return Exit.OK if verified.ok else Exit.FAILED
 
 
+async def _verified(address: str, depth: Depth, session: Session) -> Verified:
+    try:
+        async with opened(address, session) as dataset:
+            return await verify_dataset(dataset, depth=depth)
+    except CorruptDataError as error:
+        if entry_number(str(error.context.get("key"))) is None:
+            raise
+    # An entry of the log is damaged, so that nothing can be opened; which, verifying says.
+    return await verify_dataset(split_reference(address).url, depth=depth, session=session)
+
+
 def _print_verified(output: Output, verified: Verified) -> None:
+    decoded = f", {count(verified.n_samples, 'sample')} decoded" if verified.n_samples else ""
     seen = (
         f"{count(verified.n_entries, 'log entry', 'log entries')}, "
         f"{count(verified.n_snapshots, 'snapshot')}, {count(verified.n_objects, 'object')}, "
-        f"{size(verified.nbytes)} of samples"
+        f"{size(verified.nbytes)} of samples{decoded}"
     )
     # A missing object is a problem of each piece that needs it.
     messages = list(dict.fromkeys(printable(problem.message) for problem in verified.problems))

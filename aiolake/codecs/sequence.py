@@ -105,13 +105,13 @@ class ItemsCodec:
 
     def decode(self, payload: Buffer, shape: tuple[int, ...]) -> list[object]:
         """The items, decoded."""
-        return [self.of.decode(*item) for item in self._split(payload, *shape)]
+        return [self.of.decode(*item) for item in self.split(payload, *shape)]
 
     def raw(self, payload: Buffer, shape: tuple[int, ...]) -> list[object]:
         """The items as they were given."""
-        return [self.of.raw(*item) for item in self._split(payload, *shape)]
+        return [self.of.raw(*item) for item in self.split(payload, *shape)]
 
-    def _split(self, payload: Buffer, n: int) -> list[tuple[memoryview, tuple[int, ...]]]:
+    def split(self, payload: Buffer, n: int) -> list[tuple[memoryview, tuple[int, ...]]]:
         """Each item's payload and shape, once the table has been checked against the payload."""
         view = memoryview(payload)
         if not n:

@@ -107,6 +107,16 @@ class BytePage:
         found: list[int] = np.flatnonzero(valid == 0).tolist()
         return found
 
+    def check_nulls(self) -> None:
+        """Refuse a page in which a None has bytes.
+
+        Raises:
+            FormatError: One has.
+        """
+        ends, missing = [0, *self.ends()], self.missing()
+        if any(ends[i] != ends[i + 1] for i in missing):
+            raise FormatError("a null of a page of short values has bytes")
+
     def values(self) -> list[bytes | None]:
         """The bytes of every row; ``None`` for a None."""
         content, ends = self.content(), self.ends()

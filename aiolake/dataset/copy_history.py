@@ -12,10 +12,10 @@ from aiolake._aio import map_concurrently
 from aiolake.dataset.attach import with_core
 from aiolake.dataset.copy_rows import Tell
 from aiolake.dataset.dataset import Dataset
-from aiolake.dataset.maintain import verify
 from aiolake.dataset.open import open_dataset, refuse_foreign
 from aiolake.dataset.session import Lease
 from aiolake.dataset.state import Core
+from aiolake.dataset.verify import verify
 from aiolake.errors import AlreadyExistsError, CorruptDataError, NotFoundError
 from aiolake.format.checksum import crc32c
 from aiolake.format.entry import Entry, decode_entry

@@ -22,7 +22,7 @@ from aiolake.versions.head import Head
 from aiolake.versions.log import Log
 from aiolake.versions.steps import Steps
 
-__all__ = ["Core", "State", "load_state"]
+__all__ = ["Core", "State", "load_state", "snapshot_reader"]
 
 
 class Core(msgspec.Struct, frozen=True):
@@ -108,6 +108,11 @@ class State(msgspec.Struct, frozen=True):
         return self.head.entry.state
 
 
+def snapshot_reader(core: Core, snapshot: Snapshot, schema: Schema) -> SnapshotReader:
+    """Reads rows of a snapshot by their ids."""
+    return SnapshotReader(snapshot, schema, core.fetcher, core.session._pool, core.follower)
+
+
 async def load_state(core: Core, head: Head, entry: Entry) -> State:
     """Load a snapshot's columns and rows.
 
@@ -115,9 +120,7 @@ async def load_state(core: Core, head: Head, entry: Entry) -> State:
     """
     description, rows = await core.log.run(_parts(entry))
     assert entry.snapshot is not None
-    reader = SnapshotReader(
-        entry.snapshot, description.schema, core.fetcher, core.session._pool, core.follower
-    )
+    reader = snapshot_reader(core, entry.snapshot, description.schema)
     return State(
         head=head,
         entry=entry,

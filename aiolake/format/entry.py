@@ -5,6 +5,7 @@ Source: docs/spec/v1.md, "The log".
 
 from __future__ import annotations
 
+from operator import add
 from typing import Any, Literal, TypeAlias
 
 import msgspec
@@ -42,6 +43,7 @@ __all__ = [
 FORMAT_VERSION = 1
 MAX_ENTRY_BYTES = 64 * 1024
 MAX_ROW_ID = 1 << 62
+MAX_PAGE_ROWS = 1 << 24
 KNOWN_FEATURES: frozenset[str] = frozenset()
 """Required features this release understands; the names reserved for later are in the spec."""
 
@@ -56,9 +58,10 @@ def check_flat_runs(flat: FlatRuns) -> None:
     Raises:
         ValueError: They are none; decoding turns it into its own error.
     """
-    outside = flat and not 0 <= min(flat) <= max(flat) <= MAX_ROW_ID
-    if len(flat) % 2 or 0 in flat[1::2] or outside:
+    if len(flat) % 2 or 0 in flat[1::2] or (flat and min(flat) < 0):
         raise ValueError("runs are pairs of a first row id and a count from 1")
+    if flat and max(max(map(add, flat[::2], flat[1::2])), sum(flat[1::2])) > MAX_ROW_ID:
+        raise ValueError("row ids are below 2**62, and each is there once")
 
 
 class Blob(msgspec.Struct, frozen=True):
@@ -128,6 +131,8 @@ class Piece(msgspec.Struct, frozen=True, omit_defaults=True, rename={
         held = (self.inline is None) + (self.manifest is None) + (self.constant is None)
         if held != 2:
             raise ValueError("a piece has one of an inline manifest, a manifest and a constant")
+        if self.page_rows > MAX_PAGE_ROWS:
+            raise ValueError(f"a page has at most {MAX_PAGE_ROWS} rows, not {self.page_rows}")
         if self.manifest is not None and bool(self.manifest.rows) != (self.page_rows == 0):
             raise ValueError("a manifest counts the rows of its blocks where pages vary in length")
 
@@ -149,6 +154,19 @@ class Segment(msgspec.Struct, frozen=True, array_like=True):
     crc: Crc
     low: Count
     high: Count
+
+
+def check_segments(segments: tuple[Segment, ...], nbytes: int) -> None:
+    """Refuse segments that are not ranges of ``nbytes`` bytes, or not one to a column.
+
+    Raises:
+        ValueError: They are not; decoding turns it into its own error.
+    """
+    last = -1
+    for segment in segments:
+        if not segment.start <= segment.stop <= nbytes or segment.column <= last:
+            raise ValueError("the segments of a list contradict each other")
+        last = segment.column
 
 
 class ListRef(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -175,6 +193,10 @@ class ListRef(msgspec.Struct, frozen=True, omit_defaults=True):
     low: Count
     high: Count
     segments: tuple[Segment, ...] | None = None
+
+    def __post_init__(self) -> None:
+        if self.segments is not None:
+            check_segments(self.segments, self.size - self.header)
 
 
 class RowRuns(msgspec.Struct, frozen=True, omit_defaults=True):

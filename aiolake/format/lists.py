@@ -24,12 +24,14 @@ from aiolake.format.entry import (
     Refs,
     Segment,
     check_flat_runs,
+    check_segments,
 )
 from aiolake.keys import LISTS, object_key
 
 __all__ = [
     "MAX_INLINE_SEGMENTS",
     "blob_key",
+    "check_list",
     "decode_blob",
     "decode_list",
     "decode_segment",
@@ -126,8 +128,10 @@ def decode_segments(header: Any, ref: ListRef) -> tuple[Segment, ...]:
     key = list_key(ref)
     verify(header, ref.crc, key)
     segments: tuple[Segment, ...] = _decode(_segments, memoryview(header)[4:], key)
-    if any(segment.start > segment.stop for segment in segments):
-        raise FormatError(f"{key!r} has a segment that ends before it begins", key=key)
+    try:
+        check_segments(segments, ref.size - ref.header)
+    except ValueError as error:
+        raise FormatError(f"{key!r}: {error}", key=key) from error
     return segments
 
 
@@ -136,6 +140,13 @@ def decode_segment(data: Any, ref: ListRef, segment: Segment) -> tuple[Piece, ..
     key = list_key(ref)
     verify(data, segment.crc, key, ref.header + segment.start)
     pieces: tuple[Piece, ...] = _decode(_pieces, data, key)
+    for piece in pieces:
+        if piece.column != segment.column:
+            raise FormatError(
+                f"{key!r} holds a piece of column {piece.column} among those of column "
+                f"{segment.column}",
+                key=key,
+            )
     return pieces
 
 
@@ -147,6 +158,34 @@ def decode_list(data: Any, ref: ListRef) -> tuple[Piece, ...]:
         body = view[ref.header + segment.start : ref.header + segment.stop]
         pieces.extend(decode_segment(body, ref, segment))
     return tuple(pieces)
+
+
+def check_list(data: Any, ref: ListRef) -> None:
+    """Check what a list says of itself, which readers rely on without looking.
+
+    Raises:
+        FormatError: Other segments than the reference's, pieces outside the row ids of their
+            segment, or another number of them or of bytes.
+    """
+    key = list_key(ref)
+    view = memoryview(data)
+    segments = decode_segments(view[: ref.header], ref)
+    if len(view) != ref.size or ref.segments not in (None, segments):
+        raise FormatError(f"{key!r} is not the list that its reference says", key=key)
+    n = 0
+    for segment in segments:
+        body = view[ref.header + segment.start : ref.header + segment.stop]
+        pieces = decode_segment(body, ref, segment)
+        low, high = _bounds(pieces)
+        n += len(pieces)
+        if pieces and not max(segment.low, ref.low) <= low <= high <= min(segment.high, ref.high):
+            raise FormatError(
+                f"{key!r}: pieces of column {segment.column} hold row ids outside "
+                f"{segment.low}..{segment.high}",
+                key=key,
+            )
+    if n != ref.n:
+        raise FormatError(f"{key!r} holds {n} pieces, and its reference says {ref.n}", key=key)
 
 
 def _bounds(pieces: Iterable[Piece]) -> tuple[int, int]:

@@ -32,6 +32,10 @@ async def verify(ds: aiolake.Dataset) -> None:
     assert (await aiolake.verify(ds)).ok
 
 
+async def verify_samples(ds: aiolake.Dataset) -> None:
+    assert (await aiolake.verify(ds, depth="samples")).ok
+
+
 async def more_to_do(ds: aiolake.Dataset) -> None:
     """Something to optimize, to expire and to collect."""
     await ds.refresh()
@@ -43,20 +47,23 @@ async def more_to_do(ds: aiolake.Dataset) -> None:
             return
 
 
-@pytest.mark.parametrize("act", [optimize, expire, gc, verify])
+@pytest.mark.parametrize("act", [optimize, expire, gc, verify, verify_samples])
 async def test_cancelled_anywhere(
     act: Callable[[aiolake.Dataset], Coroutine[Any, Any, None]], ds: aiolake.Dataset, place: Place
 ) -> None:
     async def check() -> None:
         place.check_idle()
-        if act is not verify:
+        if act not in (verify, verify_samples):
             await more_to_do(ds)
         check_row(await ds.read(17), 17)
         check_row(await ds.read(N_ROWS - 2), N_ROWS - 2)
 
     await more_to_do(ds)
     assert await cancel_at_each_step(partial(act, ds), check) >= 2
-    if place.root is None and act is not optimize:  # whose thread takes any number of turns
+    if place.root is None and act not in (
+        optimize,
+        verify_samples,
+    ):  # whose threads take any number of turns
         await cancel_at_each_turn(partial(act, ds), check)
     assert (await aiolake.verify(ds)).ok
 

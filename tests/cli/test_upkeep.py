@@ -70,6 +70,25 @@ def test_verify_finds_a_sound_dataset_sound(cli: Cli, pets: Path) -> None:
     assert (document["ok"], document["problems"]) == (True, [])
 
 
+def test_verify_deep_decodes_every_sample(cli: Cli, pets: Path) -> None:
+    done = cli.ok("verify", pets, "--deep")
+    document = cli.ok("verify", pets, "--deep", "--json").document
+    assert document["problems"] == []
+    assert f"{document['n_samples']:,} samples decoded" in done.out
+
+
+def test_verify_names_a_damaged_head(cli: Cli, pets: Path, tmp_path: Path) -> None:
+    root = copy_of(pets, tmp_path)
+    newest = min(path for path in (root / "log").rglob("*") if path.is_file())
+    flip_a_byte(newest)
+    assert cli("info", root).code != 0
+    for options in ((), ("--deep",)):
+        done = cli("verify", root, *options)
+        assert done.code == 1
+        assert newest.name in done.out
+        assert "Damaged: 1 problem in 5 log entries" in done.out
+
+
 def test_verify_names_what_is_damaged(cli: Cli, pets: Path, tmp_path: Path) -> None:
     root = copy_of(pets, tmp_path)
     chunk = a_chunk(root)

@@ -43,6 +43,7 @@ __all__ = [
     "audio_stream",
     "blocks_of",
     "frames_of",
+    "probe",
     "samples_of",
     "sound_blocks",
 ]
@@ -88,8 +89,8 @@ class AudioCodec:
                 channels)`` of int16 or float32.
         """
         if isinstance(value, bytes | bytearray | memoryview):
-            return checked_media(bytes(value), "audio", _probe)
-        return checked_media(self._write(_samples_given(value)), "audio", _probe)
+            return checked_media(bytes(value), "audio", probe)
+        return checked_media(self._write(_samples_given(value)), "audio", probe)
 
     def decode(self, payload: Buffer, shape: Shape = ()) -> Array:
         """All samples, float32 ``(n, channels)``.
@@ -158,7 +159,7 @@ def _samples_given(value: object) -> Array:
     return array.reshape(len(array), -1)
 
 
-def _probe(file: MediaFile, container: Container) -> Shape:
+def probe(file: MediaFile, container: Container) -> Shape:
     """The shape numbers of a file."""
     if container.sound:
         n_samples, channels, rate = _probe_sound(file, container)

@@ -31,7 +31,15 @@ if TYPE_CHECKING:
     from av.video.frame import VideoFrame
     from av.video.stream import VideoStream
 
-__all__ = ["MAX_DECODED_NBYTES", "Frames", "VideoCodec", "frames_of", "rate_of", "video_stream"]
+__all__ = [
+    "MAX_DECODED_NBYTES",
+    "Frames",
+    "VideoCodec",
+    "frames_of",
+    "probe",
+    "rate_of",
+    "video_stream",
+]
 
 Array = NDArray[Any]
 Shape = tuple[int, ...]
@@ -67,8 +75,8 @@ class VideoCodec:
                 frame decoded; or, with a ``rate``, frames ``(n, h, w, 3)`` of uint8.
         """
         if isinstance(value, bytes | bytearray | memoryview):
-            return checked_media(bytes(value), "video", _probe)
-        return checked_media(_write_frames(_frames_given(value), self.rate), "video", _probe)
+            return checked_media(bytes(value), "video", probe)
+        return checked_media(_write_frames(_frames_given(value), self.rate), "video", probe)
 
     def decode(self, payload: Buffer, shape: Shape = ()) -> Array:
         """All frames, uint8 RGB ``(n, h, w, 3)``.
@@ -180,7 +188,7 @@ def rate_of(stream: VideoStream) -> Fraction:
     return max(Fraction(0), Fraction(rate).limit_denominator(_MAX_U32 >> 12))
 
 
-def _probe(file: MediaFile, container: Container) -> Shape:
+def probe(file: MediaFile, container: Container) -> Shape:
     """The shape numbers of a file: every packet is looked at, the first frame decoded."""
     with opened(file, container) as medium:
         stream = video_stream(medium)

@@ -60,19 +60,30 @@ wheres = (
     | constants.map(lambda constant: {"constant": constant})
 )
 pieces = st.builds(_piece, st.integers(0, 5), runs, st.integers(1, 4096), wheres)
-segments = st.builds(Segment, numbers, numbers, numbers, crcs, numbers, numbers)
-list_refs = st.builds(
-    ListRef,
-    base=numbers.map(lambda n: n % 10**12),
-    id=ids,
-    size=numbers,
-    header=numbers,
-    crc=crcs,
-    n=numbers,
-    low=numbers,
-    high=numbers,
-    segments=st.none() | st.lists(segments, max_size=3).map(tuple),
-)
+
+
+@st.composite
+def _list_refs(draw: st.DrawFn) -> ListRef:
+    header = draw(numbers)
+    stops = sorted(draw(st.lists(numbers, max_size=3)))
+    segments = tuple(
+        Segment(column, start, stop, draw(crcs), draw(numbers), draw(numbers))
+        for column, (start, stop) in enumerate(zip([0, *stops], stops, strict=False))
+    )
+    return ListRef(
+        base=draw(numbers.map(lambda n: n % 10**12)),
+        id=draw(ids),
+        size=header + (stops[-1] if stops else 0),
+        header=header,
+        crc=draw(crcs),
+        n=draw(numbers),
+        low=draw(numbers),
+        high=draw(numbers),
+        segments=draw(st.none() | st.just(segments)),
+    )
+
+
+list_refs = _list_refs()
 types: st.SearchStrategy[ColumnType] = st.sampled_from(
     [Tensor("float32", (2, None)), Tensor("datetime64[us]"), Image(), Text("zstd"), Json()]
 )
