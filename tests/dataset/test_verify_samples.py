@@ -15,6 +15,7 @@ import pytest
 import aiolake
 from aiolake import Options
 from aiolake.codecs.fixed import FixedCodec
+from aiolake.dataset.verify import Depth
 from aiolake.errors import CorruptDataError, InvalidInputError, NotFoundError
 from aiolake.format.entry import Entry, Piece, decode_entry, encode_entry
 from aiolake.format.keys import decode_records, encode_records
@@ -346,9 +347,10 @@ async def test_a_damaged_head_is_reported_not_raised(root: Path) -> None:
         path.write_bytes(path.read_bytes()[:-20])
         with pytest.raises(CorruptDataError):
             await aiolake.open_dataset(root)
-        for depth in ("bytes", "samples"):
+        depths: tuple[Depth, ...] = ("bytes", "samples")
+        for depth in depths:
             for given in (ds, root, str(root)):
-                found = await aiolake.verify(given, depth=depth)  # type: ignore[arg-type]
+                found = await aiolake.verify(given, depth=depth)
                 (problem,) = found.problems
                 assert problem.key == entry_key(HEAD + 1)
                 # The others are checked as before it.
