@@ -296,7 +296,10 @@ def _loaded(
 
 
 def _new_pieces(source: Snapshot, others: Sequence[Snapshot]) -> Steps[tuple[Piece, ...]]:
-    """Pieces of a snapshot that no other one has, oldest first; lists all have are not read."""
+    """Pieces of a snapshot that no other one has, and those over them; oldest first.
+
+    Lists all have are not read.
+    """
     shared = set(source.lists)
     for other in others:
         shared &= set(other.lists)
@@ -305,12 +308,34 @@ def _new_pieces(source: Snapshot, others: Sequence[Snapshot]) -> Steps[tuple[Pie
     for other in others:
         known |= Counter((yield from _pieces_of(other, shared)))
     new: list[Piece] = []
+    # A rewritten piece laid over others without what lies over it there would undo that: an
+    # update that both have, which came to the source by a merge after it was optimized.
+    covers: dict[int, _Cover] = {}
     for piece in mine:
-        if known[piece]:
-            known[piece] -= 1
-        else:
+        cover = covers.setdefault(piece.column, _Cover())
+        if not known[piece] or cover.touches(piece):
+            cover.add(piece)
             new.append(piece)
+        known[piece] -= known[piece] > 0
     return tuple(new)
+
+
+class _Cover:
+    """The rows of some pieces of a column, joined only when they are asked for."""
+
+    def __init__(self) -> None:
+        self._rows = EMPTY
+        self._more: list[Runs] = []
+
+    def add(self, piece: Piece) -> None:
+        self._more.append(Runs.from_flat(piece.rows))
+
+    def touches(self, piece: Piece) -> bool:
+        """Whether they hold a row of a piece."""
+        for rows in self._more:
+            self._rows = _union(self._rows, rows)
+        self._more.clear()
+        return bool(self._rows) and self._rows.intersects(Runs.from_flat(piece.rows))
 
 
 def _pieces_of(snapshot: Snapshot, without: set[Any]) -> Steps[tuple[Piece, ...]]:

@@ -137,6 +137,24 @@ async def test_an_optimized_branch(backend: Backend, optimized: str) -> None:
         assert await texts(main) == ["A", "b", "c", "d"]
 
 
+@pytest.mark.parametrize("updated", [False, True])
+async def test_an_update_that_came_to_an_optimized_branch_comes_back(
+    backend: Backend, updated: bool
+) -> None:
+    async with two_branches(backend) as (main, dev):
+        await update(main, 0, t="A")
+        await append(dev, "d")
+        await aiolake.optimize(dev)
+        await dev.branches.merge("main")
+        await append(main, "m")
+        if updated:
+            await update(main, 1, t="B")
+        await main.branches.merge("dev")
+        assert await texts(main) == ["A", "B" if updated else "b", "c", "m", "d"]
+        await dev.branches.merge("main")
+        assert await texts(dev) == await texts(main)
+
+
 async def refused(main: Dataset, name: str, *words: str) -> None:
     before = await main.read(slice(None))
     with pytest.raises(ConflictError) as caught:
