@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TypeAlias
 
 import numpy as np
@@ -11,6 +11,7 @@ import numpy.typing as npt
 __all__ = ["EMPTY", "Ids", "Runs", "distinct"]
 
 Ids: TypeAlias = npt.NDArray[np.int64]
+_PART_RUNS = 1 << 16
 
 
 class Runs:
@@ -43,6 +44,11 @@ class Runs:
             return EMPTY
         table = np.asarray(flat, np.int64).reshape(-1, 2)
         return _joined(table[:, 0], table[:, 0] + table[:, 1])
+
+    @classmethod
+    def from_bounds(cls, starts: Ids, stops: Ids) -> Runs:
+        """Runs ``[start, stop)``, of which empty ones are left out; neighbours are joined."""
+        return _joined(starts, stops)
 
     @classmethod
     def from_ids(cls, ids: Ids | Iterable[int]) -> Runs:
@@ -143,12 +149,29 @@ class Runs:
         """Whether any id is in both."""
         return bool(self.intersection(other))
 
+    def parts(self) -> Iterator[Runs]:
+        """These rows in order, some runs at a time: what is worked out of them takes no more."""
+        if len(self.starts) <= _PART_RUNS:
+            yield self
+            return
+        for at in range(0, len(self.starts), _PART_RUNS):
+            yield Runs(self.starts[at : at + _PART_RUNS], self.stops[at : at + _PART_RUNS])
+
     def _cut(self, other: Runs, *, keep_inside: bool) -> Runs:
         """Cut every run at the other's edges, then keep the parts inside (or outside) it."""
         cover = other._ascending()
         if not self or not cover:
             return EMPTY
         edges = distinct(np.concatenate([cover.starts, cover.stops]))
+        cut = [part._cut_at(edges, cover, keep_inside) for part in self.parts()]
+        if len(cut) == 1:
+            return cut[0]
+        return _joined(
+            np.concatenate([part.starts for part in cut]),
+            np.concatenate([part.stops for part in cut]),
+        )
+
+    def _cut_at(self, edges: Ids, cover: Runs, keep_inside: bool) -> Runs:
         low = np.searchsorted(edges, self.starts, side="right")
         n_inner = np.maximum(np.searchsorted(edges, self.stops, side="left") - low, 0)
         parts = np.repeat(np.arange(len(self.starts)), n_inner + 1)
@@ -164,6 +187,8 @@ class Runs:
         return _joined(starts[kept], stops[kept])
 
     def _ascending(self) -> Runs:
+        if self.ascending:
+            return self
         order = np.argsort(self.starts, kind="stable")
         return _joined(self.starts[order], self.stops[order])
 

@@ -82,8 +82,7 @@ class ColumnFilter(msgspec.Struct, frozen=True, eq=False):
             return rows
         kept = self.verdicts != Verdict.NONE
         stretches = self.zoned.stretches
-        pairs = np.stack([stretches.start[kept], (stretches.stop - stretches.start)[kept]], axis=1)
-        return rows.intersection(Runs.from_flat(pairs[pairs[:, 1] > 0].ravel().tolist()))
+        return rows.intersection(Runs.from_bounds(stretches.start[kept], stretches.stop[kept]))
 
     async def matching(self, ids: Ids) -> Mask:
         """Which of some rows match, shape (n,)."""

@@ -62,8 +62,8 @@ def best_layout(index: PieceIndex, rows: Runs) -> Layout:
     constants: list[tuple[Constant, Runs]] = []
     kept = EMPTY
     for constant, k in number.items():
-        pairs = np.stack([stretches.start, stops - stretches.start], axis=1)[group == k]
-        held = rows.intersection(Runs.from_flat(pairs.ravel().tolist()))
+        mine = group == k
+        held = rows.intersection(Runs.from_bounds(stretches.start[mine], stops[mine]))
         if len(held) >= max(_LEAST_ROWS, _LEAST_RUN_ROWS * len(held.starts)):
             constants.append((constant, held))
             kept = kept.concat(held)

@@ -83,9 +83,11 @@ async def _ordered(
         return bool(counts[numbers[id(piece)]] != piece.n_rows)
 
     found = await zoned(index, wanted, in_part, reader.fetcher)
-    known, rest = await run(_known, reader, found, rows, order)
+    known, left = await run(_known, reader, found, rows, order)
     measure = Measure(reader.codec)
-    await each_values(reader, rest, partial(_measured, measure))
+    for part in rows.parts():
+        rest = await run(part.intersection, left)
+        await each_values(reader, rest, partial(_measured, measure))
     return merged([known, measure.finish()[0]], order)
 
 
@@ -105,10 +107,10 @@ def _held_of_pieces(index: PieceIndex, rows: Runs) -> Ids:
 
 
 def _known(reader: ColumnReader, found: Zoned, rows: Runs, order: Order) -> tuple[Statistics, Runs]:
-    """What stored statistics say, and the rows of which they say nothing exact."""
+    """What stored statistics say, and where they say nothing exact of these rows."""
     stretches, pieces = found.stretches, found.index.pieces
     # A row that is there twice is counted twice, which no stored statistics do.
-    repeated = bool((np.sort(rows.starts)[1:] < np.sort(rows.stops)[:-1]).any())
+    repeated = not rows.ascending and _overlap(rows)
     first_zone = np.cumsum([0, *(len(found.zones.get(k, (0,))) for k in range(len(pieces)))])
     there = stretches.piece >= 0
     group = np.where(there, first_zone[stretches.piece] + stretches.zone, -1)
@@ -130,11 +132,11 @@ def _known(reader: ColumnReader, found: Zoned, rows: Runs, order: Order) -> tupl
                 continue
             exact[at + z] = True
     rest = ~exact[group] | ~there
-    if rest.all():
-        return merged(parts, order), rows
-    pairs = np.stack([stretches.start[rest], (stretches.stop - stretches.start)[rest]], axis=1)
-    left = Runs.from_flat(pairs[pairs[:, 1] > 0].ravel().tolist())
-    return merged(parts, order), rows.intersection(left)
+    return merged(parts, order), Runs.from_bounds(stretches.start[rest], stretches.stop[rest])
+
+
+def _overlap(rows: Runs) -> bool:
+    return bool((np.sort(rows.starts)[1:] < np.sort(rows.stops)[:-1]).any())
 
 
 def _stored(piece: Piece, found: Zoned, k: int) -> tuple[list[int], Sequence[Statistics | None]]:

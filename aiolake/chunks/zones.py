@@ -47,21 +47,26 @@ def wanted_pieces(index: PieceIndex, rows: Runs) -> Ids:
 
 def held(stretches: Stretches, rows: Runs) -> Ids:
     """How many of the rows lie in each stretch, a row that is there twice counted twice."""
-    starts, stops = np.sort(rows.starts), np.sort(rows.stops)
-    before_start, before_stop = _sums(starts), _sums(stops)
-
-    def below(id: Ids) -> Ids:
-        # The rows below an id: of each run that began what it has gone on, less what ended.
-        begun = np.searchsorted(starts, id, side="left")
-        ended = np.searchsorted(stops, id, side="left")
-        rows_below: Ids = (begun * id - before_start[begun]) - (ended * id - before_stop[ended])
-        return rows_below
-
-    return below(stretches.stop) - below(stretches.start)
+    counts = np.zeros(len(stretches.start), np.int64)
+    for part in rows.parts():
+        counts += _below(part, stretches.stop) - _below(part, stretches.start)
+    return counts
 
 
-def _sums(values: Ids) -> Ids:
-    return np.concatenate([[0], np.cumsum(values)])
+def _below(rows: Runs, ids: Ids) -> Ids:
+    """How many of the rows are below each id."""
+    # The rows of each run that began below it, less those of each that ended.
+    begun, before_start = _sums(rows.starts, ids)
+    ended, before_stop = _sums(rows.stops, ids)
+    below: Ids = (begun * ids - before_start) - (ended * ids - before_stop)
+    return below
+
+
+def _sums(values: Ids, ids: Ids) -> tuple[Ids, Ids]:
+    """How many of the values are below each id, and their sum."""
+    ordered = np.sort(values)
+    n = np.searchsorted(ordered, ids, side="left")
+    return n, np.concatenate([[0], np.cumsum(ordered)])[n]
 
 
 async def zoned(

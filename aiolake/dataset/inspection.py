@@ -150,8 +150,7 @@ def _uncovered(pieces: Sequence[Piece], rows: Runs) -> Runs:
     index = PieceIndex(pieces)
     stretches = index.stretches(np.zeros(len(pieces), np.int64))
     bare = (stretches.piece < 0) & (held(stretches, rows) > 0)
-    pairs = np.stack([stretches.start[bare], (stretches.stop - stretches.start)[bare]], axis=1)
-    return rows.intersection(Runs.from_flat(pairs.ravel().tolist()))
+    return rows.intersection(Runs.from_bounds(stretches.start[bare], stretches.stop[bare]))
 
 
 class _Piece:

@@ -95,4 +95,4 @@ def _joined(parts: Sequence[Runs]) -> Runs:
         return EMPTY
     starts = np.concatenate([part.starts for part in parts])
     stops = np.concatenate([part.stops for part in parts])
-    return Runs.from_flat(np.stack([starts, stops - starts], axis=1).ravel())  # type: ignore[arg-type]
+    return Runs.from_bounds(starts, stops)

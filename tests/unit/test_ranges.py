@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from aiolake import ranges
 from aiolake.ranges import EMPTY, Runs
 
 IDS = st.lists(st.integers(0, 60), unique=True, max_size=40)
@@ -52,3 +54,13 @@ def test_slices_and_order(ids: list[int], start: int, stop: int) -> None:
     start, stop = min(start, len(ids)), min(stop, len(ids))
     assert runs.slice(start, stop).ids().tolist() == ids[start:stop]
     assert runs.ascending == (ids == sorted(ids))
+
+
+@given(IDS, IDS)
+def test_parts_are_the_runs_in_order(left: list[int], right: list[int]) -> None:
+    a, b = Runs.from_ids(left), Runs.from_ids(right)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(ranges, "_PART_RUNS", 2)
+        assert [id for part in a.parts() for id in part.ids().tolist()] == left
+        assert a.intersection(b) == Runs.from_ids([i for i in left if i in right])
+        assert a.difference(b) == Runs.from_ids([i for i in left if i not in right])
