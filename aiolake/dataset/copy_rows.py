@@ -29,7 +29,7 @@ __all__ = ["Tell", "copy_rows"]
 Tell = Callable[[int, int, int], Awaitable[None]]
 
 COPYING = "aiolake-copying"
-"""The branch the rows are committed to until all are there, and the metadata key until then."""
+"""The metadata key until all rows are there; the branch they are committed to begins so."""
 COMMIT_BYTES = 256 << 20
 _STEP_ROWS = 4096
 _STEP_BYTES = 8 << 20
@@ -45,10 +45,11 @@ async def copy_rows(
     """
     state, core = source._state, source._core
     mark = {"dataset": state.entry.dataset, "snapshot": state.entry.n}
-    await _begin(state, target, mark, how)
+    branch = f"{COPYING}-{state.entry.dataset}-{state.entry.n}"
+    await _begin(state, target, mark, branch, how)
     try:
-        async with open_dataset(target, branch=COPYING, **how) as copy:
-            copying = _Copying(source, copy, tell)
+        async with open_dataset(target, branch=branch, **how) as copy:
+            copying = _Copying(source, copy, branch, tell)
             await copying.run()
     except NotFoundError as error:
         raise await core.explained(error, state.entry.n) from error
@@ -57,7 +58,7 @@ async def copy_rows(
 
 
 async def _begin(
-    state: State, target: str, mark: Mapping[str, Any], how: Mapping[str, Any]
+    state: State, target: str, mark: Mapping[str, Any], branch: str, how: Mapping[str, Any]
 ) -> None:
     """See to it that the target is this copy, begun: with the branch that rows are committed to."""
     try:
@@ -66,23 +67,18 @@ async def _begin(
         await _create(state, target, mark, how)
         begun = await open_dataset(target, **how)
     async with begun:
-        names = await begun.branches.list()
-        if begun.metadata.get(COPYING) != mark and COPYING not in names:
+        # Between the last two steps only the branch's name says which copy this is.
+        if branch in await begun.branches.list():
+            return
+        found = begun.metadata.get(COPYING)
+        if found != mark:
+            what = "another dataset" if found is None else "the beginning of another copy"
             raise AlreadyExistsError(
-                f"there is another dataset at {begun.url}; choose another address, or delete it "
-                "first with aiolake.delete_dataset()",
+                f"there is {what} at {begun.url}; choose another address, or delete it first "
+                "with aiolake.delete_dataset()",
                 url=begun.url,
             )
-        if COPYING not in names:
-            await begun.branches.create(COPYING)
-            return
-    async with open_dataset(target, branch=COPYING, **how) as rest:
-        if rest.metadata.get(COPYING, mark) != mark:
-            raise AlreadyExistsError(
-                f"{rest.url} is the beginning of another copy; delete it first with "
-                "aiolake.delete_dataset()",
-                url=rest.url,
-            )
+        await begun.branches.create(branch)
 
 
 async def _create(
@@ -123,7 +119,8 @@ def _renumbered(description: Description, mark: Mapping[str, Any]) -> Descriptio
 class _Copying:
     """The rows that are not there yet, in commits of about 256 MiB."""
 
-    def __init__(self, source: Dataset, copy: Dataset, tell: Tell) -> None:
+    def __init__(self, source: Dataset, copy: Dataset, branch: str, tell: Tell) -> None:
+        self._branch = branch
         self._state = source._state
         self._pool = source._core.session._pool
         self._url = f"{source.url} at {source.snapshot}"
@@ -153,7 +150,7 @@ class _Copying:
                 if len(copy) + receipt.n_rows == total:
                     tx.remove_metadata(COPYING)
         await copy.branches.move(DEFAULT_BRANCH, copy.snapshot)
-        await copy.branches.delete(COPYING)
+        await copy.branches.delete(self._branch)
 
     async def _fill(self, appender: Appender, at: int, total: int) -> None:
         began = self.nbytes

@@ -13,6 +13,7 @@ import pytest
 import aiolake
 from aiolake import AlreadyExistsError, InvalidInputError
 from aiolake.dataset import copy_rows
+from aiolake.dataset.refs import Branches
 from aiolake.stores.local import LocalStore
 from tests.dataset.helpers import new_url, png, same, stored
 
@@ -288,6 +289,28 @@ async def test_targets_that_are_refused(tmp_path: Path) -> None:
             await aiolake.copy_dataset(ds, tmp_path / "c", history=True, tag="t1")
         with pytest.raises(aiolake.NotFoundError):
             await aiolake.copy_dataset(tmp_path / "none", tmp_path / "c")
+
+
+async def test_a_copy_cut_short_at_its_end_is_no_other_datasets(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with await made(tmp_path / "a") as ds, await made(tmp_path / "other") as other:
+        with monkeypatch.context() as patch:
+            patch.setattr(Branches, "delete", _cut)
+            with pytest.raises(CutShort):
+                await aiolake.copy_dataset(ds, tmp_path / "b")
+        with pytest.raises(AlreadyExistsError, match="another dataset"):
+            await aiolake.copy_dataset(other, tmp_path / "b")
+        with pytest.raises(AlreadyExistsError, match="another dataset"):
+            await aiolake.copy_dataset(ds, tmp_path / "b", tag="t1")
+        await aiolake.copy_dataset(ds, tmp_path / "b")
+        async with aiolake.open_dataset(tmp_path / "b") as copy:
+            await assert_same(ds, copy)
+            assert [*await copy.branches.list()] == ["main"]
+
+
+async def _cut(*_: object) -> None:
+    raise CutShort
 
 
 async def _objects(path: Path) -> dict[str, bytes]:

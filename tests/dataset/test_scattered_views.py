@@ -1,4 +1,4 @@
-"""Views of very many runs: counting and filtering them takes memory for the runs, not tens of it."""
+"""Views of very many runs: counting and filtering them takes memory for the runs alone."""
 
 from __future__ import annotations
 
