@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -13,9 +13,9 @@ import numpy as np
 from aiolake.codecs import convert_boxes
 from aiolake.errors import AiolakeError
 from aiolake.render.layout import Layout, Panel
-from aiolake.render.overlay import Boxes, Figures, Overlay, Region, annotated
+from aiolake.render.overlay import MAX_SHAPES, Boxes, Figures, Overlay, Region, annotated
 from aiolake.render.plots import array_picture, waveform
-from aiolake.render.text import cell, printable, shortened, size
+from aiolake.render.text import cell, count, printable, shortened, size
 from aiolake.types import (
     Audio,
     BBox,
@@ -99,7 +99,21 @@ def _panel(panel: Panel, values: Mapping[str, Any]) -> Field:
     ]
     drawn = annotated(picture, own, overlays) if overlays else picture
     name = " + ".join((column.name, *(over.name for over in panel.over)))
-    return Field(name, cell(column.type, data), drawn)
+    return Field(name, cell(column.type, data) + _left_out(overlays), drawn)
+
+
+def _left_out(overlays: Sequence[Overlay]) -> str:
+    """What is not drawn, because nobody could tell it apart."""
+    numbers = [
+        (len(overlay.corners), "box", "boxes")
+        if isinstance(overlay, Boxes)
+        else (len(overlay.points), "figure", "figures")
+        for overlay in overlays
+        if not isinstance(overlay, Region)
+    ]
+    return "".join(
+        f"; {MAX_SHAPES} of {count(n, *noun)} drawn" for n, *noun in numbers if n > MAX_SHAPES
+    )
 
 
 def _picture(type: ColumnType, data: bytes) -> tuple[Picture, tuple[int, int]]:

@@ -15,11 +15,13 @@ if TYPE_CHECKING:
     from PIL.Image import Image as Picture
     from PIL.ImageDraw import ImageDraw
 
-__all__ = ["Boxes", "Figures", "Overlay", "Region", "annotated"]
+__all__ = ["MAX_SHAPES", "Boxes", "Figures", "Overlay", "Region", "annotated"]
 
 _OPACITY = 0.45
 _TAG_SIZE = 11
-_MAX_SHAPES = 500
+MAX_SHAPES = 500
+_BEYOND = 16
+_FAR = 1e6
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -104,15 +106,20 @@ def _nearest(array: NDArray[Any], height: int, width: int) -> NDArray[Any]:
 
 
 def _draw_boxes(draw: ImageDraw, boxes: Boxes, scale: tuple[float, float]) -> None:
-    for i, corners in enumerate(boxes.corners[:_MAX_SHAPES].tolist()):
+    for i, corners in enumerate(boxes.corners[:MAX_SHAPES].tolist()):
         if not np.isfinite(corners).all():
             continue
-        xs = sorted((corners[0] * scale[0], corners[2] * scale[0]))
-        ys = sorted((corners[1] * scale[1], corners[3] * scale[1]))
+        xs = _within(corners[0::2], scale[0], draw.im.size[0])
+        ys = _within(corners[1::2], scale[1], draw.im.size[1])
         colour = class_colour(boxes.classes[i] if i < len(boxes.classes) else i)
         draw.rectangle((xs[0], ys[0], xs[1], ys[1]), outline=colour, width=2)
         if i < len(boxes.tags) and boxes.tags[i]:
             _tag(draw, (xs[0], ys[0]), boxes.tags[i], colour)
+
+
+def _within(ends: Sequence[float], scale: float, length: int) -> list[float]:
+    """Ends of a box in order, at most just outside: Pillow fails on coordinates over 2**31."""
+    return sorted(min(max(end * scale, -_BEYOND), length + _BEYOND) for end in ends)
 
 
 def _tag(draw: ImageDraw, at: tuple[float, float], text: str, colour: Colour) -> None:
@@ -127,9 +134,9 @@ def _tag(draw: ImageDraw, at: tuple[float, float], text: str, colour: Colour) ->
 
 
 def _draw_figures(draw: ImageDraw, figures: Figures, scale: tuple[float, float]) -> None:
-    for i, points in enumerate(figures.points[:_MAX_SHAPES]):
+    for i, points in enumerate(figures.points[:MAX_SHAPES]):
         xy = points[:, :2].astype(np.float64) * scale
-        seen = np.isfinite(xy).all(axis=1)
+        seen = (np.abs(xy) < _FAR).all(axis=1)
         if points.shape[1] > 2:
             seen &= points[:, 2] > 0
         colour = class_colour(i)

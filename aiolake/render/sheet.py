@@ -95,7 +95,7 @@ async def show(
     """
     if not isinstance(data, Dataset | View):
         raise InvalidInputError(f"show() takes a dataset or a view, got {data!r:.80}")
-    view = data.select(*columns) if columns is not None else data[:]
+    view = data[:] if columns is None else data.select(*data.schema.select(columns).names)
     numbers = _numbers(rows, len(view))
     layout = layout_of([seen_through(column) for column in view.schema.columns])
     cards: list[Card] = []

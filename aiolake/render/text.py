@@ -91,8 +91,6 @@ def is_encoded(type: ColumnType) -> bool:
     """Whether samples are shown by their stored bytes rather than decoded."""
     if isinstance(type, Sequence):
         return is_encoded(type.of)
-    if isinstance(type, Sequence):
-        return is_encoded(type.of)
     return isinstance(type, Image | Bytes | Video | Audio)
 
 

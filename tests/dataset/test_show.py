@@ -128,6 +128,22 @@ async def test_what_cannot_be_shown_is_said(many: Dataset, tmp_path: Path) -> No
     assert [path.name for path in tmp_path.iterdir()] == ["many"]
 
 
+async def test_what_is_too_much_to_be_drawn_is_counted(tmp_path: Path) -> None:
+    schema: dict[str, ColumnType] = {"image": Image(), "boxes": BBox()}
+    picture = encoded(Pictures.new("RGB", (64, 48)))
+    rows = [{"image": picture, "boxes": np.tile([[1, 1, 9, 9]], (n, 1))} for n in (500, 1_200)]
+    async with await made(tmp_path / "ds", schema, rows) as ds:
+        few, many = (await aiolake.show(ds)).cards
+    assert "drawn" not in few.fields[0].text
+    assert "500 of 1,200 boxes drawn" in many.fields[0].text
+
+
+async def test_columns_are_a_list_as_in_read(many: Dataset) -> None:
+    assert len((await aiolake.show(many, 0, columns=["label"])).cards[0].fields) == 1
+    with pytest.raises(InvalidInputError, match=r"a list of names: \['label'\]"):
+        await aiolake.show(many, 0, columns="label")
+
+
 async def test_a_sheet_is_saved_as_page_and_as_picture(many: Dataset, tmp_path: Path) -> None:
     sheet = await aiolake.show(many)
     assert sheet.save(tmp_path / "rows.html").read_text() == sheet.to_html()

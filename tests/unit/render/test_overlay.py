@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import pytest
 from PIL import Image as Pictures
 
 from aiolake.render.colours import class_colour
@@ -37,6 +38,14 @@ def test_classes_choose_the_colour_and_tags_are_written_over_the_box() -> None:
 def test_boxes_that_are_no_numbers_or_upside_down_do_no_harm() -> None:
     corners = np.asarray([[np.nan, 0, 1, 1], [90.0, 80.0, 10.0, 10.0], [-1e9, -1e9, 1e9, 1e9]])
     assert drawn(Boxes(corners)).shape == (50, 100, 3)
+
+
+@pytest.mark.parametrize("far", [3e9, 1e30])
+def test_boxes_and_points_far_outside_do_no_harm(far: float) -> None:
+    corners = np.asarray([[far, far, 2 * far, 2 * far], [-far, -far, far, far]])
+    points = np.asarray([[[far, far], [10.0, 10.0]], [[-far, 0.0], [10.0, 10.0]]])
+    pixels = drawn(Boxes(corners, ["far", "near"], [0, 1]), Figures(points, [(0, 1)]))
+    assert tuple(pixels[25, 50]) == GRAY
 
 
 def test_a_region_tints_its_pixels_only() -> None:
