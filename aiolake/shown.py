@@ -4,7 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-__all__ = ["size", "table"]
+__all__ = ["count", "size", "table"]
+
+
+def count(n: int, noun: str, plural: str = "") -> str:
+    """``1 row``, ``6,000 rows``."""
+    return f"{n:,} {noun if n == 1 else plural or noun + 's'}"
 
 
 def size(nbytes: float) -> str:

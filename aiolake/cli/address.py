@@ -12,11 +12,11 @@ from aiolake import urls
 from aiolake.dataset.dataset import Dataset
 from aiolake.dataset.open import open_dataset
 from aiolake.dataset.session import Session
-from aiolake.errors import NotFoundError
+from aiolake.errors import InvalidInputError, NotFoundError
 from aiolake.render.text import shown_path
 from aiolake.urls import Reference, split_reference
 
-__all__ = ["opened"]
+__all__ = ["branch_of", "opened", "opened_whole"]
 
 _Opening = Callable[..., Awaitable[Dataset]]
 
@@ -41,6 +41,43 @@ async def opened(
     opening = partial(open_dataset, session=session, links=links)
     async with await _open(address, opening) as dataset:
         yield dataset
+
+
+@asynccontextmanager
+async def opened_whole(address: str) -> AsyncIterator[Dataset]:
+    """The dataset at an address, for what concerns all of it.
+
+    Raises:
+        InvalidInputError: The address names a branch, a tag or a snapshot: a part would be meant.
+        NotFoundError: As ``opened``.
+    """
+    async with opened(address) as dataset:
+        _check_whole(address, dataset.url)
+        yield dataset
+
+
+def _check_whole(address: str, url: str) -> None:
+    reference = split_reference(address)
+    if reference.url != address and str(urls.parse(reference.url)) == url:
+        raise InvalidInputError(
+            "this concerns the whole dataset, with all branches, tags and snapshots; write "
+            f"{reference.url}, without {address[len(reference.url) :]}"
+        )
+
+
+def branch_of(address: str) -> tuple[str, str | None]:
+    """The dataset and the branch that an address names, to be written to.
+
+    Raises:
+        InvalidInputError: It names a snapshot.
+    """
+    reference = split_reference(address)
+    if reference.snapshot is not None:
+        raise InvalidInputError(
+            f"{address} is a snapshot, which stays as it is; write {reference.url} (main), or "
+            f"{reference.url}@BRANCH"
+        )
+    return reference.url, reference.name
 
 
 async def _open(address: str, opening: _Opening) -> Dataset:

@@ -120,5 +120,7 @@ async def restore(
     async with opened(address) as dataset:
         n = await dataset.history.restore(snapshot, message)
         output.document({"snapshot": n, "restored": snapshot, "rows": len(dataset)})
-        output.line(f"Snapshot {n} holds what snapshot {snapshot} held: {len(dataset):,} rows.")
+        output.line(
+            f"Snapshot {n} holds what snapshot {snapshot} held: {count(len(dataset), 'row')}."
+        )
     return Exit.OK

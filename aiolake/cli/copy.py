@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from aiolake.cli.address import opened
+from aiolake.cli.address import opened, opened_whole
 from aiolake.cli.common import DEFAULTS, Common
 from aiolake.cli.exits import Exit
 from aiolake.cli.output import Output
 from aiolake.dataset.copy import CopyProgress, copy_dataset
 from aiolake.render.text import count, printable
 from aiolake.shown import size
-from aiolake.urls import split_reference
 
 __all__ = ["cp"]
 
@@ -20,7 +19,7 @@ async def cp(
     """Copy a dataset to another address; one that was interrupted goes on when started again.
 
     Args:
-        address: A dataset: URL, URL@branch, URL@tag or URL@17 (a snapshot).
+        address: A dataset: URL, URL@branch, URL@tag or URL@17 (a snapshot); with --history URL.
         target: Where to; nothing may be there but the beginning of this very copy.
         history: Every branch, tag and snapshot, rather than one snapshot.
         common: Options of every command.
@@ -33,7 +32,8 @@ async def cp(
             progress.at(now.done)
 
         if history:
-            url = split_reference(address).url
+            async with opened_whole(address) as dataset:
+                url = dataset.url
             copied = await copy_dataset(url, target, history=True, on_progress=tell)
         else:
             async with opened(address) as dataset:

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
-from cyclopts import Parameter
-
-from aiolake.cli.address import opened
+from aiolake.cli.address import opened, opened_whole
 from aiolake.cli.asking import ask
 from aiolake.cli.columns import parse_columns
 from aiolake.cli.common import DEFAULTS, Common
@@ -102,7 +100,7 @@ async def rm(
     address: str,
     /,
     *,
-    purge: Annotated[bool, Parameter(negative=())] = False,
+    purge: bool = False,
     yes: bool = False,
     dry_run: bool = False,
     common: Common = DEFAULTS,
@@ -118,7 +116,7 @@ async def rm(
         common: Options of every command.
     """
     output = Output(as_json=common.json)
-    async with opened(address) as dataset:
+    async with opened_whole(address) as dataset:
         facts = await _doomed(dataset)
     kept = "nothing stays" if purge else "its log stays"
     output.line(

@@ -5,14 +5,15 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal
 
+from aiolake.cli.address import branch_of
 from aiolake.cli.columns import parse_columns
 from aiolake.cli.common import DEFAULTS, Common
 from aiolake.cli.exits import Exit
 from aiolake.cli.output import Output
+from aiolake.cli.words import in_words_of_the_shell
 from aiolake.intake.command import ingest as ingest_source
 from aiolake.intake.values import IngestProgress, IngestReport
 from aiolake.render.text import printable
-from aiolake.urls import split_reference
 
 __all__ = ["ingest"]
 
@@ -28,7 +29,7 @@ async def ingest(
     errors_to: Path | None = None,
     check: Literal["header", "decode"] = "header",
     readers: int = 4,
-    again: bool = False,
+    no_resume: bool = False,
     message: str = "",
     common: Common = DEFAULTS,
 ) -> Exit:
@@ -45,22 +46,22 @@ async def ingest(
         errors_to: A JSONL file that lists every file left out, and why.
         check: Read a picture's header, or decode it whole.
         readers: Threads that read files.
-        again: Ingest everything, also what earlier runs have ingested.
+        no_resume: Ingest everything, also what earlier runs have ingested.
         message: Said in the history.
         common: Options of every command.
     """
     output = Output(as_json=common.json)
-    target = split_reference(address)
+    url, branch = branch_of(address)
     with output.progress("ingesting", None, "rows") as progress:
 
         def tell(now: IngestProgress) -> None:
             progress.at(now.n_rows)
 
         report = await ingest_source(
-            target.url,
+            url,
             source,
             schema=parse_columns(columns) or None,
-            resume=not again,
+            resume=not no_resume,
             commit_every=commit_every,
             on_error=on_error,
             max_errors=max_errors,
@@ -68,7 +69,7 @@ async def ingest(
             check=check,
             n_readers=readers,
             message=message,
-            branch=target.name,
+            branch=branch,
             on_progress=tell,
         )
     output.document(report.to_dict())
@@ -77,5 +78,5 @@ async def ingest(
 
 
 def _print(output: Output, report: IngestReport) -> None:
-    for line in str(report).splitlines():
+    for line in in_words_of_the_shell(str(report)).splitlines():
         output.line(printable(line))

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from typing import NoReturn
 
 from aiolake.cli.exits import Exit
+from aiolake.cli.words import in_words_of_the_shell
 from aiolake.errors import AiolakeError
 
 __all__ = ["main", "run"]
@@ -73,7 +74,9 @@ def _first(error: BaseException) -> BaseException:
 
 
 def _explained(error: BaseException) -> str:
-    if isinstance(error, AiolakeError | OSError):
+    if isinstance(error, AiolakeError):
+        return in_words_of_the_shell(str(error))
+    if isinstance(error, OSError):
         return str(error)
     name = type(error).__name__
     return f"unexpected {name}: {error}; --debug shows where, please report it"

@@ -9,7 +9,7 @@ from aiolake.cli.common import DEFAULTS, Common
 from aiolake.cli.exits import Exit
 from aiolake.cli.output import Output
 from aiolake.errors import InvalidInputError
-from aiolake.render.text import printable
+from aiolake.render.text import count, printable
 
 __all__ = ["branch", "merge", "tag"]
 
@@ -114,5 +114,6 @@ async def merge(
         if snapshot is None:
             output.line(f"Nothing to merge: {name} has everything of {printable(source)}.")
         else:
-            output.line(f"{name} is snapshot {snapshot}: {len(dataset):,} rows, {before:,} before.")
+            rows = count(len(dataset), "row")
+            output.line(f"{name} is snapshot {snapshot}: {rows}, {before:,} before.")
     return Exit.OK

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from aiolake.cli.address import opened
+from aiolake.cli.address import opened, opened_whole
 from aiolake.cli.asking import ask
 from aiolake.cli.common import DEFAULTS, Common
 from aiolake.cli.duration import parse_duration
@@ -65,7 +65,7 @@ async def expire(
         raise InvalidInputError("give --older-than (7d) or --below (a snapshot), one of them")
     period = None if older_than is None else parse_duration(older_than)
     output = Output(as_json=common.json)
-    async with opened(address) as dataset:
+    async with opened_whole(address) as dataset:
         if not yes:
             which = f"older than {older_than}" if below is None else f"below {below}"
             await ask(

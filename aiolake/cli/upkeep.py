@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict
 
-from aiolake.cli.address import opened
+from aiolake.cli.address import opened, opened_whole
 from aiolake.cli.asking import ask
 from aiolake.cli.common import DEFAULTS, Common
 from aiolake.cli.duration import parse_duration
@@ -95,7 +95,7 @@ async def gc(
     """
     young = parse_duration(grace)
     output = Output(as_json=common.json)
-    async with opened(address) as dataset:
+    async with opened_whole(address) as dataset:
         planned = await maintain.gc(dataset, grace=young, dry_run=True)
         _print_plan(output, planned)
         if dry_run:

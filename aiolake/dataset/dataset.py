@@ -25,6 +25,7 @@ from aiolake.dataset.view import View
 from aiolake.errors import InvalidInputError, NotFoundError, ReadOnlyError
 from aiolake.format.entry import Entry
 from aiolake.options import Options
+from aiolake.shown import count
 from aiolake.types import Schema
 from aiolake.versions.commit import Found
 from aiolake.versions.head import Head, require_dataset, snapshot_of_branch
@@ -145,11 +146,11 @@ class Dataset:
 
     def __repr__(self) -> str:
         at = self._branch or "fixed"
-        return f"<Dataset {self.url}@{self.snapshot} ({at}): {len(self):,} rows>"
+        return f"<Dataset {self.url}@{self.snapshot} ({at}): {count(len(self), 'row')}>"
 
     def _repr_html_(self) -> str:
         at = f"branch {self._branch}" if self._branch else "fixed"
-        facts = f"snapshot {self.snapshot} ({at}), {len(self):,} rows"
+        facts = f"snapshot {self.snapshot} ({at}), {count(len(self), 'row')}"
         return described(self.url, facts, self.schema.columns)
 
     def __iter__(self) -> NoReturn:

@@ -20,6 +20,7 @@ from aiolake.dataset.updates import Updates
 from aiolake.errors import ClosedError, InvalidInputError
 from aiolake.format.entry import Entry, Piece
 from aiolake.ranges import EMPTY, Ids, Runs, distinct
+from aiolake.shown import count
 from aiolake.types import ColumnType
 from aiolake.versions.commit import Context, Outcome, find_done
 from aiolake.versions.delta import Delta
@@ -214,7 +215,10 @@ class Transaction:
             blocks = {name: [value] for name, value in values.items()} if single else dict(values)
             n_rows = column_lengths(blocks)
             if n_rows != len(ids):
-                raise InvalidInputError(f"{len(ids)} rows are to be updated, got {n_rows} values")
+                raise InvalidInputError(
+                    f"an update of {count(len(ids), 'row')} needs as many values in each column, "
+                    f"got {count(n_rows, 'value') if values else 'no column'}"
+                )
             if n_rows:
                 targets = [self._columns.targets[name] for name in values]
                 await self._updates.add(targets, ids, blocks)

@@ -24,6 +24,7 @@ from aiolake.dataset.select import (
 from aiolake.dataset.state import Core, State
 from aiolake.errors import InvalidInputError, NotFoundError
 from aiolake.ranges import Ids, Runs
+from aiolake.shown import count
 from aiolake.types import Schema
 
 if TYPE_CHECKING:
@@ -74,10 +75,10 @@ class View:
 
     def __repr__(self) -> str:
         columns = ", ".join(self._names)
-        return f"<View of {self._core.url}@{self.snapshot}: {len(self):,} rows of {columns}>"
+        return f"<View of {self._core.url}@{self.snapshot}: {count(len(self), 'row')} of {columns}>"
 
     def _repr_html_(self) -> str:
-        facts = f"snapshot {self.snapshot}, a view of {len(self):,} rows"
+        facts = f"snapshot {self.snapshot}, a view of {count(len(self), 'row')}"
         return described(self._core.url, facts, self._schema.columns)
 
     def __reduce__(self) -> NoReturn:

@@ -19,6 +19,7 @@ from aiolake.intake.progress import Progress, progress_key
 from aiolake.intake.skips import Skips
 from aiolake.intake.source import Item
 from aiolake.intake.values import IngestProgress, OnProgress, Policy, Skipped
+from aiolake.shown import count
 
 __all__ = ["Ingestion", "Job"]
 
@@ -171,7 +172,7 @@ class Ingestion:
         await self._settled()
         where = "" if self._job.identity is None else "; run it again to go on there"
         raise InvalidInputError(
-            f"{reason}. {self.n_rows:,} rows of {self._job.what} are committed{where}",
+            f"{reason}. Committed: {count(self.n_rows, 'row')} of {self._job.what}{where}",
             n_rows=self.n_rows,
             n_items=self.n_items,
         )

@@ -8,6 +8,7 @@ from typing import Any, Literal, TypeAlias
 import msgspec
 
 from aiolake.errors import InvalidInputError
+from aiolake.shown import count, size
 
 __all__ = [
     "IngestProgress",
@@ -107,19 +108,19 @@ class IngestReport(msgspec.Struct, frozen=True, kw_only=True):
     def __str__(self) -> str:
         rate = self.n_rows / self.seconds if self.seconds > 0 else 0.0
         lines = [
-            f"{self.n_rows:,} rows of {self.source} into {self.url}: {self.nbytes / MIB:,.1f} MiB "
+            f"{count(self.n_rows, 'row')} of {self.source} into {self.url}: {size(self.nbytes)} "
             f"in {self.seconds:.1f} s ({rate:,.0f} rows/s), "
-            f"{len(self.snapshots):,} {'commit' if len(self.snapshots) == 1 else 'commits'}"
+            f"{count(len(self.snapshots), 'commit')}"
         ]
         if self.resumed_at:
             lines.append(f"went on at source {self.resumed_at:,}")
         if self.n_skipped:
-            lines.append(f"{self.n_skipped:,} sources skipped:")
+            lines.append(f"{count(self.n_skipped, 'source')} skipped:")
             lines += [f"  {skipped}" for skipped in self.skipped[:10]]
             if self.n_skipped > 10:
                 lines.append(f"  and {self.n_skipped - 10:,} more")
         if self.n_foreign:
-            lines.append(f"{self.n_foreign:,} other files were not looked at")
+            lines.append(f"{count(self.n_foreign, 'other file')} left out, by name")
         return "\n".join([*lines, *self.notes])
 
 

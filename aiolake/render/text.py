@@ -15,7 +15,7 @@ import numpy as np
 from aiolake.codecs import FixedCodec, codec_of
 from aiolake.codecs.media.containers import SNIFFED_NBYTES, container_of
 from aiolake.errors import AiolakeError
-from aiolake.shown import size
+from aiolake.shown import count, size
 from aiolake.types import (
     Audio,
     Bytes,
@@ -55,11 +55,6 @@ _MAGIC = {
     b"II*\x00": "tiff",
     b"MM\x00*": "tiff",
 }
-
-
-def count(n: int, noun: str, plural: str = "") -> str:
-    """``1 row``, ``6,000 rows``."""
-    return f"{n:,} {noun if n == 1 else plural or noun + 's'}"
 
 
 def when(time: datetime) -> str:

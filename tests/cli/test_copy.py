@@ -17,6 +17,8 @@ def test_a_snapshot_is_copied_with_its_rows(cli: Cli, pets: Path, tmp_path: Path
 
 def test_a_history_is_copied_with_its_names(cli: Cli, pets: Path, tmp_path: Path) -> None:
     target = tmp_path / "copy"
+    done = cli("cp", f"{pets}@two", target, "--history")
+    assert (done.code, "without @two" in done.err) == (1, True)
     cli.ok("cp", pets, target, "--history")
     for command in ("branch", "tag", "log"):
         ours, theirs = (cli.ok(command, at, "--json").document for at in (pets, target))

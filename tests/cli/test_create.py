@@ -69,6 +69,29 @@ def test_rm_asks_and_says_what_would_go(cli: Cli, tmp_path: Path) -> None:
     refused(cli("info", root), "the dataset was deleted")
 
 
+@pytest.mark.parametrize("part", ["@main", "@two", "@1"])
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("rm", "--yes"),
+        ("gc", "--yes"),
+        ("expire", "--older-than", "0s", "--yes"),
+    ],
+)
+def test_what_concerns_a_whole_dataset_takes_no_part_of_it(
+    cli: Cli, tmp_path: Path, command: tuple[str, ...], part: str
+) -> None:
+    root = tmp_path / "new"
+    cli.ok("create", root, "x=Text")
+    cli.ok("tag", root, "two")
+    name, *options = command
+    refused(cli(name, f"{root}{part}", *options), "whole dataset", f"without {part}")
+    assert cli.ok("info", root, "--json").document["snapshot"]["id"] == 1
+    other = tmp_path / "new@main"
+    cli.ok("create", other, "x=Text")
+    assert cli(name, f"{other}", *options).code == 1  # new@main is a branch of new first
+
+
 def test_rm_purge_leaves_nothing(cli: Cli, tmp_path: Path) -> None:
     root = tmp_path / "new"
     cli.ok("create", root, "x=Text")

@@ -25,7 +25,7 @@ def test_a_folder_becomes_a_dataset_and_once_only(cli: Cli, folder: Path, tmp_pa
     report = cli.ok("ingest", target, folder, "--json").document
     assert (report["created"], report["n_rows"], report["n_skipped"]) == (True, 3, 0)
     assert cli.ok("ingest", target, folder, "--json").document["n_rows"] == 0
-    assert cli.ok("ingest", target, folder, "--again", "--json").document["n_rows"] == 3
+    assert cli.ok("ingest", target, folder, "--no-resume", "--json").document["n_rows"] == 3
     assert cli.ok("info", target, "--json").document["rows"] == 6
 
 
@@ -39,6 +39,31 @@ def test_bad_files_end_the_run_or_are_listed(cli: Cli, folder: Path, tmp_path: P
     assert "3 rows of the folder" in out
     assert "cat/bad.png" in out
     assert json.loads(errors.read_text())["name"] == "cat/bad.png"
+
+
+def test_rows_go_to_a_branch_and_never_to_a_snapshot(
+    cli: Cli, folder: Path, tmp_path: Path
+) -> None:
+    target = tmp_path / "ds"
+    cli.ok("ingest", target, folder)
+    done = cli("ingest", f"{target}@1", folder, "--no-resume")
+    assert (done.code, "is a snapshot" in done.err) == (1, True)
+    assert cli.ok("info", target, "--json").document["rows"] == 3
+
+
+def test_a_report_and_its_advice_read_as_the_command_line_does(
+    cli: Cli, folder: Path, tmp_path: Path
+) -> None:
+    target = tmp_path / "ds"
+    (folder / "cat" / "bad.png").write_text("no picture")
+    (folder / "notes.txt").write_text("notes")
+    assert "--on-error skip leaves" in cli("ingest", target, folder).err
+    out = cli.ok("ingest", target, folder, "--on-error", "skip").out
+    assert "1 commit\n1 source skipped:" in out
+    assert "1 other file left out" in out
+    assert "--no-resume" in cli.ok("ingest", target, folder, "--on-error", "skip").out
+    (folder / "cat" / "0.png").unlink()
+    assert "--no-resume" in cli("ingest", target, folder).err
 
 
 def test_a_table_takes_types_from_the_command_line(cli: Cli, folder: Path, tmp_path: Path) -> None:
@@ -56,7 +81,7 @@ def test_a_table_takes_types_from_the_command_line(cli: Cli, folder: Path, tmp_p
     [
         (("nowhere",), "nowhere"),
         (("pictures", "--commit-every", "0"), "commit_every"),
-        (("pictures", "--max-errors", "3"), "on_error='skip'"),
+        (("pictures", "--max-errors", "3"), "--on-error skip"),
         (("pictures", "x=Pickture"), "no column type"),
     ],
 )

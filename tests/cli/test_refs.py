@@ -83,7 +83,7 @@ def test_a_branch_is_merged_into_main(cli: Cli, copy: Path, tmp_path: Path) -> N
     cli.ok("ingest", root, table)
     cli.ok("branch", root, "more")
     table.write_text('{"n": 3}\n')
-    cli.ok("ingest", f"{root}@more", table, "--again")
+    cli.ok("ingest", f"{root}@more", table, "--no-resume")
     assert "3 rows, 2 before" in cli.ok("merge", root, "more", "--message", "grown").out
     assert [row["n"] for row in cli.ok("ls", root, "--json").document] == [1, 2, 3]
     assert "Nothing to merge" in cli.ok("merge", root, "more").out
