@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import aiolake
-from aiolake import Dataset, View
+from aiolake import Dataset, Transaction, View
 from aiolake.chunks import filter as filtering_module
 from aiolake.chunks import measure, pack, write
 from aiolake.dataset import where as where_module
@@ -42,8 +42,35 @@ def tiny(monkeypatch: pytest.MonkeyPatch) -> None:
 COLUMNS = st.lists(st.sampled_from(sorted(SCHEMA)), min_size=1, max_size=3, unique=True)
 
 
+KINDS = ["None", "one", "mixed", "mixed", "two"]
+
+
 def rows_of(names: list[str]) -> st.SearchStrategy[Row]:
     return st.fixed_dictionaries({name: st.none() | VALUES[name] for name in names})
+
+
+@st.composite
+def runs_of(draw: st.DrawFn, name: str) -> list[Any]:
+    """Values in runs: pieces, zones and pages of Nones, of one value, of either, of two and None.
+
+    Independent rows would hardly ever make a zone that statistics decide.
+    """
+    lengths = st.sampled_from([1, 2, 3, 4, 4, 5, 8, 12])
+    values: list[Any] = []
+    for _ in range(draw(st.integers(1, 4))):
+        one, other = draw(VALUES[name]), draw(VALUES[name])
+        kind = draw(st.sampled_from(KINDS))
+        among = {"None": [None], "one": [one], "mixed": [one, None], "two": [one, other, None]}
+        length = draw(lengths)
+        at = draw(st.lists(st.integers(0, 2), min_size=length, max_size=length))
+        values += [among[kind][i % len(among[kind])] for i in at]
+    return values
+
+
+@st.composite
+def many_rows(draw: st.DrawFn, names: list[str]) -> list[Row]:
+    columns = [draw(runs_of(name)) for name in names]
+    return [dict(zip(names, row, strict=True)) for row in zip(*columns, strict=False)]
 
 
 def values_of(row: Row) -> Row:
@@ -58,7 +85,7 @@ async def change(ds: Dataset, rows: list[Row], data: st.DataObject) -> list[Row]
         return rows
     async with ds.transaction() as tx:
         if kind == "append":
-            more = data.draw(st.lists(rows_of([*ds.schema]), min_size=1, max_size=24))
+            more = data.draw(many_rows([*ds.schema]))
             await tx.append([values_of(row) for row in more])
             return rows + more
         if kind == "default":
@@ -75,11 +102,28 @@ async def change(ds: Dataset, rows: list[Row], data: st.DataObject) -> list[Row]
             await tx.delete(chosen)
             return [row for i, row in enumerate(rows) if i not in chosen]
         names = data.draw(st.sets(st.sampled_from([*ds.schema]), min_size=1))
+        if data.draw(st.booleans()):
+            return await rewritten(tx, rows, data, sorted(names))
         for i in chosen:
             values = data.draw(rows_of(sorted(names)))
             await tx.update(i, values_of(values))
             rows = [*rows[:i], {**rows[i], **values}, *rows[i + 1 :]]
         return rows
+
+
+async def rewritten(
+    tx: Transaction, rows: list[Row], data: st.DataObject, names: list[str]
+) -> list[Row]:
+    """Neighbours get values by one update, which is a piece with zones of its own."""
+    values = data.draw(many_rows(names))
+    start = data.draw(st.integers(0, len(rows)))
+    values = values[: len(rows) - start]
+    if values:
+        given = [values_of(row) for row in values]
+        columns = {name: [row[name] for row in given] for name in names}
+        await tx.update(range(start, start + len(values)), columns)
+    new = [{**row, **more} for row, more in zip(rows[start:], values, strict=False)]
+    return [*rows[:start], *new, *rows[start + len(new) :]]
 
 
 async def check(view: Dataset | View, rows: list[Row], data: st.DataObject) -> None:
