@@ -279,6 +279,7 @@ def _loaded(
     assert source.snapshot is not None
     our_rows = yield from load_rows(parent.snapshot.rows)
     their_rows = yield from load_rows(source.snapshot.rows)
+    brought = their_rows.intersection(theirs.appended).difference(our_rows)
     return _Sides(
         parent=parent.snapshot,
         source=source.snapshot,
@@ -289,34 +290,41 @@ def _loaded(
         their_description=(yield from load_description(source.snapshot)),
         our_rows=our_rows,
         their_rows=their_rows,
-        brought=their_rows.intersection(theirs.appended).difference(our_rows),
-        new_pieces=(yield from _new_pieces(source.snapshot, (base.snapshot, parent.snapshot))),
+        brought=brought,
+        new_pieces=(
+            yield from _new_pieces(source.snapshot, base.snapshot, parent.snapshot, brought)
+        ),
         next_row_id=next_row_id,
     )
 
 
-def _new_pieces(source: Snapshot, others: Sequence[Snapshot]) -> Steps[tuple[Piece, ...]]:
+def _new_pieces(
+    source: Snapshot, base: Snapshot, ours: Snapshot, brought: Runs
+) -> Steps[tuple[Piece, ...]]:
     """Pieces of a snapshot that no other one has, and those over them; oldest first.
 
     Lists all have are not read.
     """
-    shared = set(source.lists)
-    for other in others:
-        shared &= set(other.lists)
+    shared = set(source.lists) & set(base.lists) & set(ours.lists)
     mine = yield from _pieces_of(source, shared)
-    known: Counter[Piece] = Counter()
-    for other in others:
-        known |= Counter((yield from _pieces_of(other, shared)))
+    held = Counter((yield from _pieces_of(ours, shared)))
+    known = held | Counter((yield from _pieces_of(base, shared)))
     new: list[Piece] = []
     # A rewritten piece laid over others without what lies over it there would undo that: an
     # update that both have, which came to the source by a merge after it was optimized.
     covers: dict[int, _Cover] = {}
     for piece in mine:
         cover = covers.setdefault(piece.column, _Cover())
-        if not known[piece] or cover.touches(piece):
+        if known[piece] and not cover.touches(piece):
+            known[piece] -= 1
+            if piece in held or piece.constant is None:
+                continue
+            # A default reaches over rows of other branches too; we rewrote it without them.
+            rows = Runs.from_flat(piece.rows).intersection(brought)
+            piece = msgspec.structs.replace(piece, rows=tuple(rows.flat()))
+        if piece.rows:
             cover.add(piece)
             new.append(piece)
-        known[piece] -= known[piece] > 0
     return tuple(new)
 
 

@@ -155,6 +155,24 @@ async def test_an_update_that_came_to_an_optimized_branch_comes_back(
         assert await texts(dev) == await texts(main)
 
 
+async def test_a_default_reaches_rows_that_come_after_an_optimize(backend: Backend) -> None:
+    async with two_branches(backend) as (main, dev):
+        await main.branches.create("third")
+        await append(dev, "d")
+        await append(main, "m")
+        async with opened(backend, branch="third") as third, third.transaction() as tx:
+            tx.add_column("z", Text(), default="?")
+        await main.branches.merge("third")
+        await dev.branches.merge("third")
+        await main.branches.merge("dev")
+        await aiolake.optimize(dev)
+        await dev.branches.merge("main")
+        for ds in (main, dev):
+            batch = await ds.read(slice(None))
+            assert sorted(batch["t"]) == ["a", "b", "c", "d", "m"]
+            assert batch["z"] == ["?"] * 5
+
+
 async def refused(main: Dataset, name: str, *words: str) -> None:
     before = await main.read(slice(None))
     with pytest.raises(ConflictError) as caught:
