@@ -91,5 +91,8 @@ def describe(value: object) -> str:
         return f"{name} of {dtype} with shape {tuple(shape)}"
     if isinstance(value, bytes | bytearray | memoryview):
         return f"{len(value)} {name}"
-    shown = repr(value)
+    try:
+        shown = repr(value)
+    except Exception:  # A user's own, or an integer of more digits than Python prints.
+        shown = "..."
     return f"{name} {shown if len(shown) <= 60 else shown[:57] + '...'}"

@@ -64,8 +64,18 @@ def _read(value: object, dtype: np.dtype[Any]) -> Array:
         return np.empty(source.shape, dtype)
     if kind in "iu" and source.dtype.kind in "fO" and _all_ints(value):
         # numpy reads a list with integers on both sides of 2**63 as float64.
-        return _as_numpy(value, np.dtype(np.uint64 if kind == "u" else np.int64))
+        return _read_ints(value, dtype)
     return source
+
+
+def _read_ints(value: object, dtype: np.dtype[Any]) -> Array:
+    low, high = int_range(dtype.name)
+    for number in _leaves(value):
+        if not low <= number <= high:  # type: ignore[operator]
+            raise InvalidInputError(
+                f"{describe(number)} is out of range of {dtype.name}: {low} to {high}"
+            )
+    return _as_numpy(value, np.dtype(np.uint64 if dtype.name.startswith("u") else np.int64))
 
 
 def _unmasked(value: np.ndarray[Any, Any] | np.generic) -> Array:
@@ -152,7 +162,8 @@ def _refusal(source: np.dtype[Any], dtype: np.dtype[Any], have: str, want: str) 
         hint = "; strings, None and mixed values are not numbers"
     elif have == "c":
         hint = "; take the real part or the magnitude"
-    return f"expected {dtype.name}, got {source.name}{hint}"
+    given = {"U": "text", "S": "bytes"}.get(source.kind, source.name)
+    return f"expected {dtype.name}, got {given}{hint}"
 
 
 def _cast_ints(source: Array, dtype: np.dtype[Any]) -> Array:

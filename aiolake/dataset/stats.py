@@ -14,7 +14,7 @@ from aiolake.chunks.read import ColumnReader
 from aiolake.chunks.tally import Tally, tally
 from aiolake.codecs import FixedCodec
 from aiolake.dataset.state import State
-from aiolake.dataset.tables import json_value, shown_value
+from aiolake.dataset.tables import column_named, json_value, shown_value
 from aiolake.format.statistics import Bound
 from aiolake.ranges import Runs
 from aiolake.shown import size, table
@@ -66,10 +66,7 @@ class DatasetStats(msgspec.Struct, frozen=True):
     columns: tuple[ColumnStats, ...]
 
     def __getitem__(self, name: str) -> ColumnStats:
-        for column in self.columns:
-            if column.name == name:
-                return column
-        raise KeyError(name)
+        return column_named(self.columns, name)
 
     def __iter__(self) -> Iterator[ColumnStats]:
         return iter(self.columns)

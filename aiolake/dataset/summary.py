@@ -17,7 +17,7 @@ from aiolake.chunks.tally import each_located, each_values, tally
 from aiolake.codecs import ByteRows, FixedCodec, FixedRows
 from aiolake.dataset.state import State
 from aiolake.dataset.stats import as_value
-from aiolake.dataset.tables import json_value, shown_value
+from aiolake.dataset.tables import column_named, json_value, shown_value
 from aiolake.ranges import Runs
 from aiolake.shown import size, table
 from aiolake.types import ClassLabel
@@ -70,7 +70,9 @@ class Sizes(msgspec.Struct, frozen=True):
     total: int
 
     def __str__(self) -> str:
-        if self.min is None or self.max is None or self.min == self.max:
+        if self.min is None or self.max is None:
+            return f"mean {size(self.mean)}"
+        if self.min == self.max:
             return f"{size(self.mean)} each"
         return f"{size(self.min)}..{size(self.max)}, mean {size(self.mean)}"
 
@@ -143,10 +145,7 @@ class Summary(msgspec.Struct, frozen=True):
     columns: tuple[ColumnSummary, ...]
 
     def __getitem__(self, name: str) -> ColumnSummary:
-        for column in self.columns:
-            if column.name == name:
-                return column
-        raise KeyError(name)
+        return column_named(self.columns, name)
 
     def __iter__(self) -> Iterator[ColumnSummary]:
         return iter(self.columns)

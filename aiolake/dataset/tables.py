@@ -3,13 +3,37 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
 
-__all__ = ["json_value", "shown_value"]
+from aiolake.errors import NotFoundError
+
+__all__ = ["column_named", "json_value", "shown_value"]
 
 _MAX_CHARS = 32
+
+
+class _Named(Protocol):
+    @property
+    def name(self) -> str: ...
+
+
+T = TypeVar("T", bound=_Named)
+
+
+def column_named(columns: Sequence[T], name: str) -> T:
+    """The one of some columns that has a name.
+
+    Raises:
+        NotFoundError: None has.
+    """
+    for column in columns:
+        if column.name == name:
+            return column
+    shown = ", ".join(column.name for column in columns[:10])
+    raise NotFoundError(f"there is no column {name!r}; columns are: {shown}", column=name)
 
 
 def shown_value(value: Any) -> str:

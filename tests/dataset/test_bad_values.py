@@ -114,7 +114,7 @@ async def test_a_bad_row_late_in_a_long_input_spoils_the_transaction(
 
 async def test_bad_updates(flowers: Dataset, backend: Backend) -> None:
     for rows, values, words in (
-        ([0, 1], {"caption": ["a"]}, ("2 rows", "1 values")),
+        ([0, 1], {"caption": ["a"]}, ("2 rows", "1 value")),
         ([0, 0], {"caption": ["a", "b"]}, ("named twice",)),
         (0, {"lable": 1}, ("'lable'", "did you mean 'label'")),
         (0, 5, ("mapping", "5")),

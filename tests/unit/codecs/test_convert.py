@@ -167,3 +167,20 @@ def test_longdouble_is_read_where_it_fits() -> None:
     if np.finfo(np.longdouble).max > np.finfo(np.float64).max:
         with pytest.raises(InvalidInputError, match="out of range"):
             to_array(np.finfo(np.longdouble).max, np.dtype("f8"))
+
+
+@pytest.mark.parametrize(
+    ("value", "dtype", "words"),
+    [
+        (10**30, "int8", f"int {10**30} is out of range of int8: -128 to 127"),
+        (2**64, "uint64", "is out of range of uint64: 0 to 18446744073709551615"),
+        ([1, -(10**30)], "int64", "is out of range of int64"),
+        ([10**5000], "int8", r"int \.\.\. is out of range of int8"),
+        ("5", "int8", "expected int8, got text"),
+        (["a", "b"], "float32", "expected float32, got text"),
+        (b"5", "float32", "expected float32, got bytes"),
+    ],
+)
+def test_refusals_say_what_was_given(value: object, dtype: str, words: str) -> None:
+    with pytest.raises(InvalidInputError, match=words):
+        to_array(value, np.dtype(dtype))
