@@ -8,7 +8,7 @@ import msgspec
 import numpy as np
 
 from aiolake.errors import FormatError
-from aiolake.format.entry import Piece
+from aiolake.format.entry import MAX_PAGE_ROWS, Piece
 from aiolake.format.manifest import BLOCK_ENTRIES, Block
 from aiolake.ranges import Ids
 
@@ -117,6 +117,8 @@ class _Varying(msgspec.Struct, frozen=True, eq=False):
         n = len(block) if last and len(block) else BLOCK_ENTRIES
         if block.shape.shape[1] != 1 or not block.shape.all():
             raise FormatError("an entry of a manifest block says that it has no rows")
+        if len(block) and int(block.shape.max()) > MAX_PAGE_ROWS:
+            raise FormatError(f"a page of a manifest block has more than {MAX_PAGE_ROWS} rows")
         filled = block.length > 0 if block.null is None else (block.length > 0) | block.null
         if not (filled | (block.shape[:, 0] == 1)).all():
             raise FormatError("a page of a manifest block has several rows and no bytes")

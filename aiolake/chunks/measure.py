@@ -241,9 +241,10 @@ def bound_value(bound: Bound | None, order: Order) -> Any:
     """
     if bound is None:
         return None
-    if order is Order.REAL and (not isinstance(bound, str) or bound in ("inf", "-inf")):
+    big = isinstance(bound, int) and not -(1 << 63) <= bound < 1 << 64
+    if order is Order.REAL and not big and (not isinstance(bound, str) or bound in ("inf", "-inf")):
         return float(bound)
-    if type(bound) is (str if order is Order.TEXT else int):
+    if type(bound) is (str if order is Order.TEXT else int) and not big:
         return bound
     raise FormatError(f"statistics of a column name {bound!r}, which it cannot hold")
 

@@ -16,7 +16,7 @@ from aiolake.codecs.fixed import FixedCodec, FixedRows
 from aiolake.codecs.registry import codec_of
 from aiolake.codecs.short import ByteCodec, ByteRows
 from aiolake.dtypes import dtype_kind
-from aiolake.errors import InvalidInputError
+from aiolake.errors import FormatError, InvalidInputError
 from aiolake.types import Bytes, ColumnType, Tensor, Text
 
 __all__ = ["MAX_KEY_NBYTES", "KeyValues", "encode_keys", "hash_keys", "is_key_type", "key_values"]
@@ -73,7 +73,8 @@ def encode_keys(type: ColumnType, values: Sequence[object]) -> KeyValues:
         InvalidInputError: One is not of the key column's type; ``row`` is its index.
     """
     codec = codec_of(type)
-    assert isinstance(codec, FixedCodec | ByteCodec)
+    if not is_key_type(type) or not isinstance(codec, FixedCodec | ByteCodec):
+        raise FormatError(f"the key column is stored as {type!r}, whose values are no keys")
     return key_values(codec.encode_rows(values))
 
 

@@ -19,6 +19,7 @@ from aiolake.format.entry import Description, Entry
 from aiolake.format.keys import (
     GONE,
     NOTHING,
+    RECORD_NBYTES,
     KeyIndex,
     KeyRun,
     Records,
@@ -57,6 +58,10 @@ async def check_keys(
         problems.add(entry_key(entry.n), f"{where}its key column cannot be one, or is not there")
         return
     reader = snapshot_reader(core, snapshot, description.schema).column(column.name)
+    n_inline = len(snapshot.keys.inline) // RECORD_NBYTES
+    if len(rows) > sum(run.n for run in snapshot.keys.runs) + n_inline:
+        problems.add(entry_key(entry.n), f"{where}the index of keys has fewer records than rows")
+        return
     check = _Check(reader, rows)
     for first, last in _parts(snapshot.keys):
         records = await _between(core, snapshot.keys, first, last)

@@ -43,7 +43,7 @@ __all__ = [
 FORMAT_VERSION = 1
 MAX_ENTRY_BYTES = 64 * 1024
 MAX_ROW_ID = 1 << 62
-MAX_PAGE_ROWS = 1 << 24
+MAX_PAGE_ROWS = 1 << 16
 KNOWN_FEATURES: frozenset[str] = frozenset()
 """Required features this release understands; the names reserved for later are in the spec."""
 

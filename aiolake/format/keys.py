@@ -73,6 +73,8 @@ class KeyIndex(msgspec.Struct, frozen=True, omit_defaults=True):
     def __post_init__(self) -> None:
         if len(self.inline) % RECORD_NBYTES:
             raise ValueError("the records of keys are cut short")
+        if self.inline and not _ascend(decode_records(self.inline)):
+            raise ValueError("the records of keys do not ascend")
 
 
 class Records(msgspec.Struct, frozen=True, eq=False):
@@ -154,6 +156,13 @@ def last_not_after(highs: U64, lows: U64, high: U64, low: U64) -> npt.NDArray[np
         if not back.any():
             return at
         at = at - back
+
+
+def _ascend(records: Records) -> bool:
+    """Whether each hash is greater than the one before it."""
+    high, low = records.high, records.low
+    above = (high[1:] > high[:-1]) | ((high[1:] == high[:-1]) & (low[1:] > low[:-1]))
+    return bool(above.all())
 
 
 def records_of(high: U64, low: U64, row: U64) -> Records:
@@ -253,7 +262,10 @@ def decode_blocks(data: Any, run: KeyRun, table: Table, first: int, last: int) -
         start, stop = block_range(run, i, i + 1)
         block = view[start - origin : stop - origin]
         verify(block, int(table.crc[i]), key, start)
-        blocks.append(decode_records(block))
+        records = decode_records(block)
+        if not _ascend(records):
+            raise FormatError(f"{key!r}: the records of block {i} do not ascend", key=key)
+        blocks.append(records)
     if len(blocks) == 1:
         return blocks[0]
     columns = zip(*((block.high, block.low, block.row) for block in blocks), strict=True)

@@ -42,7 +42,7 @@ class ZonesRef(msgspec.Struct, frozen=True, omit_defaults=True):
         inline: The table itself.
     """
 
-    rows: Annotated[int, msgspec.Meta(ge=1)]
+    rows: Annotated[int, msgspec.Meta(ge=1, le=1 << 62)]
     length: Count = 0
     crc: Annotated[int, msgspec.Meta(ge=0, lt=1 << 32)] = 0
     inline: bytes | None = None
@@ -109,8 +109,12 @@ def decode_zones(data: Any, n_zones: int, where: str) -> tuple[Statistics, ...]:
         table = _decoder.decode(zstd.decompress(data, at_most=_MAX_NBYTES))
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, FormatError) as error:
         raise FormatError(f"{where}: no statistics of zones: {error}", key=where) from error
+    if len(table.min) != n_zones:
+        raise FormatError(f"{where}: statistics of other zones than {n_zones}", key=where)
     none = (0,) * n_zones
     columns = (table.nulls or none, table.nans or none, table.min, table.max, table.cut or none)
     if {len(column) for column in columns} != {n_zones}:
         raise FormatError(f"{where}: statistics of another number of zones", key=where)
+    if any(not 0 <= cut <= CUT_MIN | CUT_MAX for cut in table.cut):
+        raise FormatError(f"{where}: statistics cut in no known way", key=where)
     return tuple(Statistics(*zone) for zone in zip(*columns, strict=True))

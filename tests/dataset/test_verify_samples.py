@@ -18,7 +18,7 @@ from aiolake.codecs.fixed import FixedCodec
 from aiolake.dataset.verify import Depth
 from aiolake.errors import CorruptDataError, InvalidInputError, NotFoundError
 from aiolake.format.entry import Entry, Piece, decode_entry, encode_entry
-from aiolake.format.keys import decode_records, encode_records
+from aiolake.format.keys import GONE, decode_records, encode_records
 from aiolake.format.manifest import Block, decode_block, encode_block
 from aiolake.keys import entry_key
 from tests.dataset.helpers import png
@@ -176,6 +176,12 @@ def with_a_stranger(records: Any) -> Any:
     return type(records)(high, low, np.append(records.row, records.row[:1]))
 
 
+def with_one_gone(records: Any) -> Any:
+    row = records.row.copy()
+    row[2] = GONE
+    return msgspec.structs.replace(records, row=row)
+
+
 def of_rows(
     change: Callable[[tuple[int, ...]], tuple[int, ...]], n: int
 ) -> Callable[[Entry], Entry]:
@@ -226,9 +232,8 @@ DAMAGE: dict[str, tuple[Callable[[Entry], Entry], str]] = {
     "the number of rows": (of_rows(lambda tail: tail, 9), "9 rows, and its runs have 6"),
     "keys of other rows": (of_keys(swapped), "leads from another key to row id"),
     "a key too many": (of_keys(with_a_stranger), "leads from another key to row id"),
-    "a missing key": (
-        of_keys(lambda records: records.take(slice(1, None))), "does not find the keys of 1 rows"
-    ),
+    "a missing key": (of_keys(with_one_gone), "does not find the keys of 1 rows"),
+    "too few keys": (of_keys(lambda records: records.take(slice(1, None))), "fewer records than"),
     "no index": (of_snapshot(keys=lambda snapshot: None), "come together, and one is missing"),
 }  # fmt: skip
 

@@ -14,6 +14,7 @@ from aiolake import ColumnType
 from tests.format.scenario import Model
 
 ROOT = Path(__file__).parent / "golden" / "v1"
+CHECKSUMS = ROOT.with_suffix(".sha256")
 
 
 def save(path: Path, models: Mapping[int, Model], names: Mapping[str, Mapping[str, int]]) -> None:
@@ -22,6 +23,7 @@ def save(path: Path, models: Mapping[int, Model], names: Mapping[str, Mapping[st
         str(n): {
             "types": msgspec.to_builtins(model.types),
             "metadata": model.metadata,
+            "key": model.key,
             "values": {name: [_cell(v) for v in model.column(name)] for name in model.types},
         }
         for n, model in models.items()
@@ -38,7 +40,7 @@ def load(path: Path) -> tuple[dict[int, Model], dict[str, dict[str, int]]]:
         types = msgspec.convert(snapshot["types"], dict[str, ColumnType])
         columns = {k: [_value(cell) for cell in cells] for k, cells in snapshot["values"].items()}
         rows = [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
-        models[int(n)] = GoldenModel(types, rows, snapshot["metadata"])
+        models[int(n)] = GoldenModel(types, rows, snapshot["metadata"], snapshot["key"])
     return models, expected["names"]
 
 
@@ -51,6 +53,8 @@ class GoldenModel(Model):
 
 def _cell(value: Any) -> Any:
     """A canonical value as JSON; everything but a plain JSON value says what it is."""
+    if isinstance(value, list):
+        return {"items": [_cell(item) for item in value]}
     if isinstance(value, tuple):
         return {"shape": value[0], "bytes": _text(value[1])}
     if isinstance(value, bytes):
@@ -61,6 +65,8 @@ def _cell(value: Any) -> Any:
 def _value(cell: Any) -> Any:
     if cell is None or "json" in cell:
         return cell and cell["json"]
+    if "items" in cell:
+        return [_value(item) for item in cell["items"]]
     data = base64.b64decode(cell["bytes"])
     return (tuple(cell["shape"]), data) if "shape" in cell else data
 

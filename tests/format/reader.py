@@ -1,33 +1,43 @@
 """An independent reader of format v1, from docs/spec/v1.md alone: numpy, zstandard and the stdlib.
 
-``open_dataset(directory)`` verifies every checksum of what it reads; anything wrong is a
-``Damaged``.
+Here are objects; ``reader_values.py`` knows what they hold. ``open_dataset(directory)`` verifies
+every checksum of what it reads, and every statistic; anything wrong is a ``Damaged``.
 """
 
 from __future__ import annotations
 
 import base64
 import json
-import math
 import os
 import re
 import struct
 from dataclasses import dataclass
+from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import zstandard
+
+from tests.format.reader_values import (
+    Cursor,
+    Damaged,
+    Json,
+    check_statistics,
+    decode,
+    fixed,
+    read_page,
+    read_short,
+    unpacked,
+    unzip,
+)
+
+__all__ = ["Column", "Damaged", "Dataset", "Reference", "crc32c", "open_dataset"]
 
 LAST = 999_999_999_999
 ID = re.compile(r"[a-z2-7]{26}")
-IN_PARTS = 0xFFFF
-Json = dict[str, Any]
-Array = np.ndarray[Any, np.dtype[Any]]
-
-
-class Damaged(Exception):
-    """The bytes are not what the specification says."""
+IN_PARTS, REFERRED = 0xFFFF, 0xFFFE
+TO_END = GONE = (1 << 64) - 1
+MASK = (1 << 64) - 1
 
 
 def _crc_table() -> list[int]:
@@ -57,48 +67,24 @@ def check(data: bytes, size: int, crc: int, where: str) -> bytes:
     return data
 
 
-def unzip(data: bytes) -> bytes:
-    """The content of exactly one zstd frame that states its size."""
-    try:
-        return zstandard.ZstdDecompressor().decompress(data, allow_extra_data=False)
-    except zstandard.ZstdError as error:
-        raise Damaged(f"not one zstd frame: {error}") from error
-
-
 @dataclass(frozen=True)
-class Sample:
-    """One stored sample of a column of entries: its payload, decompressed, and shape numbers."""
+class Reference:
+    """Where a sample of a column of links is; a length of None is to the object's end."""
 
-    payload: bytes
-    shape: tuple[int, ...]
+    url: str
+    offset: int
+    length: int | None
+    etag: str | None
+    creds_key: str | None
 
 
 @dataclass(frozen=True)
 class Column:
-    """A column's values: ``values[i]`` is an array, text, JSON value, bytes, number or None."""
+    """A column's values: ``values[i]`` is an array, text, JSON value, bytes, list or None."""
 
     type: Json
     metadata: Json
     values: list[Any]
-    samples: list[Sample | None]
-
-
-class _Cursor:
-    def __init__(self, data: bytes) -> None:
-        self.data, self.at = data, 0
-
-    def take(self, nbytes: int) -> bytes:
-        self.at += nbytes
-        if self.at > len(self.data):
-            raise Damaged("a manifest block ends early")
-        return self.data[self.at - nbytes : self.at]
-
-    def array(self, dtype: str, n: int) -> Array:
-        return np.frombuffer(self.take(n * np.dtype(dtype).itemsize), dtype)
-
-    def places(self, n: int) -> list[tuple[int, int, int, int]]:
-        columns = [self.array(dtype, n).tolist() for dtype in ("<u2", "<u8", "<u8", "<u4")]
-        return list(zip(*columns, strict=True))
 
 
 @dataclass(frozen=True)
@@ -110,20 +96,28 @@ class Block:
     shapes: list[tuple[int, ...]]
     flags: list[bool]
     parts: list[tuple[int, int, int, int]]
+    sources: dict[int, list[Any]]
+
+
+def places(cursor: Cursor, n: int) -> list[tuple[int, int, int, int]]:
+    """(chunk, offset, length, crc) of entries or parts."""
+    columns = [cursor.array(dtype, n).tolist() for dtype in ("<u2", "<u8", "<u8", "<u4")]
+    return list(zip(*columns, strict=True))
 
 
 def read_block(data: bytes) -> Block:
     """Section 7."""
     if data[:1] not in (b"\0", b"\1"):
         raise Damaged("not a manifest block")
-    cursor = _Cursor(unzip(data[1:]) if data[0] else data[1:])
+    cursor = Cursor(unzip(data[1:]) if data[0] else data[1:])
     n, n_chunks, flags, ndim = struct.unpack("<IHBB", cursor.take(8))
     named = [struct.unpack("<Q26s", cursor.take(34)) for _ in range(n_chunks)]
-    entries = cursor.places(n)
+    entries = places(cursor, n)
     shapes = cursor.array("<u4", n * ndim).reshape(n, ndim)
     bits = cursor.array("u1", -(-n // 8)) if flags & 1 else np.zeros(n, np.uint8)
-    parts = cursor.places(struct.unpack("<I", cursor.take(4))[0]) if flags & 2 else []
-    if cursor.at != len(cursor.data) or n > 4096 or flags > 3:
+    parts = places(cursor, struct.unpack("<I", cursor.take(4))[0]) if flags & 2 else []
+    sources = _sources(cursor, entries) if flags & 4 else {}
+    if cursor.at != len(cursor.data) or n > 4096 or flags > 7:
         raise Damaged("a manifest block holds more than it should")
     return Block(
         [object_key("chunks", base, id.decode("ascii")) for base, id in named],
@@ -131,7 +125,16 @@ def read_block(data: bytes) -> Block:
         [tuple(shape) for shape in shapes.tolist()],
         np.unpackbits(bits, count=n, bitorder="little").astype(bool).tolist(),
         parts,
+        sources,
     )
+
+
+def _sources(cursor: Cursor, entries: list[tuple[int, int, int, int]]) -> dict[int, list[Any]]:
+    """What each entry that is a reference refers to."""
+    referring = [i for i, entry in enumerate(entries) if entry[0] == REFERRED]
+    numbers = cursor.array("<u4", struct.unpack("<I", cursor.take(4))[0]).tolist()
+    known = json.loads(cursor.take(struct.unpack("<I", cursor.take(4))[0]))
+    return {i: known[number] for i, number in zip(referring, numbers, strict=True)}
 
 
 def object_key(kind: str, base: int, id: str) -> str:
@@ -154,18 +157,23 @@ class Dataset:
         self.snapshot: Json = entry["snapshot"]
         listed = self.snapshot.get("listed_description")
         described = _blob(root, listed) if listed else self.snapshot["description"]
-        self.columns = {column["name"]: column for column in described["schema"]["columns"]}
-        self.names = list(self.columns)
+        columns = described["schema"]["columns"]
+        self.columns = {column["name"]: column for column in columns}
+        self._by_id = {column["id"]: column["name"] for column in columns}
+        self.key: str | None = self._by_id.get(described.get("key"))
+        self.row_metadata: str | None = self._by_id.get(described.get("row_metadata"))
+        self.names = [name for name in self.columns if name != self.row_metadata]
         self.metadata: Json = described.get("metadata", {})
         rows = self.snapshot["rows"]
         runs = [*(_blob(root, rows["listed"]) if "listed" in rows else []), *rows.get("tail", [])]
         self.row_ids = [id for first, count in pairs(runs) for id in range(first, first + count)]
-        if len(self.row_ids) != rows.get("n", 0):
-            raise Damaged("the rows are not as many as the snapshot says")
+        if len(self.row_ids) != rows.get("n", 0) or len(set(self.row_ids)) != len(self.row_ids):
+            raise Damaged("the rows are not as many as the snapshot says, or one is there twice")
 
     def column(self, name: str) -> Column:
         """Every value of a column, in the order of the rows."""
         column = self.columns[name]
+        type = column["type"]
         owner: dict[int, tuple[int, int]] = {}
         pieces = self.pieces(column["id"])
         for number, piece in enumerate(pieces):
@@ -176,17 +184,15 @@ class Dataset:
         missing = [id for id in self.row_ids if id not in owner]
         if missing:
             raise Damaged(f"no piece of {name!r} covers rows {missing[:5]}")
-        wanted: dict[int, set[int]] = {}
-        for id in self.row_ids:
-            wanted.setdefault(owner[id][0], set()).add(owner[id][1])
-        read = {n: self._rows(pieces[n], column["type"], rows) for n, rows in wanted.items()}
-        cells = [read[owner[id][0]][owner[id][1]] for id in self.row_ids]
-        return Column(
-            column["type"],
-            column.get("metadata", {}),
-            [value for value, _ in cells],
-            [sample for _, sample in cells],
-        )
+        used = {owner[id][0] for id in self.row_ids}
+        read = {number: self._values(pieces[number], type) for number in used}
+        values = [read[owner[id][0]][owner[id][1]] for id in self.row_ids]
+        return Column(type, column.get("metadata", {}), values)
+
+    def get(self, key: str | bytes | int) -> int | None:
+        """The position of the row that has a key, section 6.1."""
+        id = self._keys().get(hash_of(key), GONE)
+        return self.row_ids.index(id) if id in self.row_ids else None
 
     def pieces(self, column: int) -> list[Json]:
         """A column's pieces, oldest first."""
@@ -195,79 +201,85 @@ class Dataset:
             found += _list(self.root, ref, column)
         return found + [p for p in self.snapshot.get("pieces", []) if p["c"] == column]
 
-    def _rows(
-        self, piece: Json, type: Json, wanted: set[int]
-    ) -> dict[int, tuple[Any, Sample | None]]:
-        """Value and sample of the rows wanted of a piece, by the row's number in it."""
-        paged = type["type"] in ("class_label", "embedding") or None not in type.get(
-            "shape", [None]
-        )
-        if "v" in piece:
-            cell = _constant(piece["v"], type, paged)
-            return dict.fromkeys(wanted, cell)
-        blocks = self._blocks(piece)
-        if piece.get("p", 1) == 0:
-            return self._short_rows(blocks, piece, type, wanted)
+    def _keys(self) -> dict[tuple[int, int], int]:
+        index, found = self.snapshot["keys"], {}
+        for run in index.get("runs", []):
+            key = object_key("lists", run["base"], run["id"])
+            data, n_blocks = _read(self.root, key), -(-run["n"] // 1024)
+            table = check(data[: 20 * n_blocks], 20 * n_blocks, run["crc"], key)
+            firsts = np.frombuffer(table, "<u8", 2 * n_blocks).reshape(2, -1).T.tolist()
+            crcs = np.frombuffer(table, "<u4", n_blocks, 16 * n_blocks).tolist()
+            for i, crc in enumerate(crcs):
+                n = min(1024, run["n"] - 1024 * i)
+                at = 20 * n_blocks + 24 * 1024 * i
+                records = records_of(check(data[at : at + 24 * n], 24 * n, crc, key))
+                if next(iter(records)) != tuple(firsts[i]):
+                    raise Damaged(f"{key} has another first record than its table says")
+                found.update(records)
+        found.update(records_of(base64.b64decode(index.get("inline", ""))))
+        return found
+
+    def _values(self, piece: Json, type: Json) -> list[Any]:
+        """The values of all rows of a piece."""
         total = sum(count for _, count in pairs(piece["r"]))
-        per = piece.get("p", 1)
-        cells: dict[int, tuple[Any, Sample | None]] = {}
-        for number in sorted({row // per for row in wanted}):
-            block = blocks[number // 4096]
-            i = number % 4096
-            if not paged:
-                sample = (
-                    None
-                    if block.flags[i]
-                    else Sample(self._payload(block, i, type), block.shapes[i])
-                )
-                cells[number] = (None if sample is None else decode(sample, type), sample)
-                continue
-            n_rows = min(per, total - number * per)
-            values = read_page(self._payload(block, i, type), n_rows, block.flags[i], type)
-            cells.update((number * per + k, (value, None)) for k, value in enumerate(values))
-        return cells
-
-    def _short_rows(
-        self, blocks: list[Block], piece: Json, type: Json, wanted: set[int]
-    ) -> dict[int, tuple[Any, Sample | None]]:
-        """Section 8.5: entries of one value, and pages of several."""
-        cells: dict[int, tuple[Any, Sample | None]] = {}
-        first = 0
-        for number, block in enumerate(blocks):
-            before = first
-            for i, (n_rows,) in enumerate(block.shapes):
-                if any(row in wanted for row in range(first, first + n_rows)):
-                    found = self._short_page(block, i, n_rows, type)
-                    cells.update((first + k, cell) for k, cell in enumerate(found))
-                first += n_rows
-            if "m" in piece:
+        if "v" in piece:
+            return [_constant(piece["v"], type)] * total
+        values: list[Any] = []
+        for number, block in enumerate(self._blocks(piece)):
+            before = len(values)
+            for i in range(len(block.entries)):
+                values += self._entry(block, i, piece.get("p", 1), total - len(values), type)
+            if "rows" in piece.get("m", {}):
                 (rows,) = struct.unpack_from("<I", base64.b64decode(piece["m"]["rows"]), number * 4)
-                if first - before != rows:
+                if len(values) - before != rows:
                     raise Damaged("a block holds other rows than its manifest says")
-        if first != sum(count for _, count in pairs(piece["r"])):
+        if len(values) != total:
             raise Damaged("the entries of a piece hold other rows than it covers")
-        return cells
+        if "s" in piece:
+            self._check_statistics(piece, type, values)
+        return values
 
-    def _short_page(
-        self, block: Block, i: int, n_rows: int, type: Json
-    ) -> list[tuple[Any, Sample | None]]:
-        if block.flags[i] and block.entries[i][2] == 0:
-            return [(None, None)] * n_rows
-        data = self._payload(block, i, type)
-        values: list[bytes | None] = [data]
-        if n_rows > 1:
-            ends = struct.unpack_from(f"<{n_rows}H", data)
-            at = 2 * n_rows
-            bits = data[at + ends[-1] :]
-            if len(bits) != (-(-n_rows // 8) if block.flags[i] else 0) or ends != tuple(
-                sorted(ends)
-            ):
-                raise Damaged("a page of short values contradicts itself")
-            valid = [not bits or bits[k // 8] >> k % 8 & 1 for k in range(n_rows)]
-            spans = zip((0, *ends), ends, valid, strict=False)
-            values = [data[at + a : at + b] if ok else None for a, b, ok in spans]
-        samples = [None if value is None else Sample(value, ()) for value in values]
-        return [(None if s is None else decode(s, type), s) for s in samples]
+    def _entry(self, block: Block, i: int, per: int, left: int, type: Json) -> list[Any]:
+        """The values of the rows of one entry: one, or those of a page."""
+        flag, shape, length = block.flags[i], block.shapes[i], block.entries[i][2]
+        if type["type"] == "link":
+            return [None if flag else self._reference(block, i)]
+        if fixed(type):
+            n = min(per, left)
+            return read_page(unpacked(self._payload(block, i), type), n, flag, type)
+        if per == 0 and shape[0] > 1:
+            n = shape[0]
+            if not length:
+                return [None] * n
+            return read_short(unpacked(self._payload(block, i), type), n, flag, type)
+        if flag:
+            return [None]
+        return [decode(self._payload(block, i), () if per == 0 else shape, type)]
+
+    def _reference(self, block: Block, i: int) -> Reference:
+        _, offset, length, _ = block.entries[i]
+        url, etag, creds_key = block.sources[i]
+        return Reference(url, offset, None if length == TO_END else length, etag, creds_key)
+
+    def _check_statistics(self, piece: Json, type: Json, values: list[Any]) -> None:
+        """Section 4.8: of the piece, and of its zones."""
+        stated = piece["s"]
+        check_statistics(stated, values, type)
+        if "zones" not in stated:
+            return
+        zones = stated["zones"]
+        table = base64.b64decode(zones["inline"]) if "t" in piece else self._behind(piece, zones)
+        columns = json.loads(unzip(check(table, zones["length"], zones["crc"], "zones")))
+        for i, at in enumerate(range(0, len(values), zones["rows"])):
+            zone = {name: column[i] for name, column in columns.items()}
+            check_statistics(zone, values[at : at + zones["rows"]], type)
+
+    def _behind(self, piece: Json, zones: Json) -> bytes:
+        ref = piece["m"]
+        at = sum(size for size, _ in struct.iter_unpack("<II", base64.b64decode(ref["blocks"])))
+        return _read(self.root, object_key("manifests", ref["base"], ref["id"]))[
+            at : at + zones["length"]
+        ]
 
     def _blocks(self, piece: Json) -> list[Block]:
         if "t" in piece:
@@ -280,18 +292,18 @@ class Dataset:
             at += size
         return blocks
 
-    def _payload(self, block: Block, i: int, type: Json) -> bytes:
+    def _payload(self, block: Block, i: int) -> bytes:
+        """The stored bytes of an entry."""
         chunk, offset, length, crc = block.entries[i]
-        if chunk == IN_PARTS:
-            data = b""
-            while len(data) < length:
-                data += self._range(block, *block.parts[offset])
-                offset += 1
-        else:
-            data = self._range(block, chunk, offset, length, crc) if length else b""
+        if chunk != IN_PARTS:
+            return self._range(block, chunk, offset, length, crc) if length else b""
+        data = b""
+        while len(data) < length:
+            data += self._range(block, *block.parts[offset])
+            offset += 1
         if len(data) != length:
             raise Damaged("the parts of a payload do not make up its length")
-        return unpacked(data, type)
+        return data
 
     def _range(self, block: Block, chunk: int, offset: int, length: int, crc: int) -> bytes:
         key = block.chunks[chunk]
@@ -300,53 +312,34 @@ class Dataset:
             return check(file.read(length), length, crc, f"{key} at {offset}")
 
 
-def unpacked(payload: bytes, type: Json) -> bytes:
-    """A payload without its compression."""
-    return unzip(payload) if type.get("compression") == "zstd" else payload
+def hash_of(key: str | bytes | int) -> tuple[int, int]:
+    """A key's hash, high and low, section 6.1."""
+    if not isinstance(key, int):
+        data = key.encode() if isinstance(key, str) else key
+        high, low = struct.unpack("<QQ", blake2b(data, digest_size=16).digest())
+        return high, low
+    x = low = key & MASK
+    x = (x ^ x >> 30) * 0xBF58476D1CE4E5B9 & MASK
+    x = (x ^ x >> 27) * 0x94D049BB133111EB & MASK
+    return x ^ x >> 31, low
 
 
-def _constant(constant: Json, type: Json, paged: bool) -> tuple[Any, Sample | None]:
+def records_of(block: bytes) -> dict[tuple[int, int], int]:
+    """A block of records: from hash to row id."""
+    high, low, row = np.frombuffer(block, "<u8").reshape(3, -1).tolist()
+    hashes = list(zip(high, low, strict=True))
+    if hashes != sorted(set(hashes)):
+        raise Damaged("the records of a block do not ascend")
+    return dict(zip(hashes, row, strict=True))
+
+
+def _constant(constant: Json, type: Json) -> Any:
     if "payload" not in constant:
-        return None, None
-    payload = unpacked(base64.b64decode(constant["payload"]), type)
-    if paged:
-        return read_page(payload, 1, False, type)[0], None
-    sample = Sample(payload, tuple(constant.get("shape", [])))
-    return decode(sample, type), sample
-
-
-def dtype_of(type: Json) -> np.dtype[Any]:
-    """A stored dtype; those numpy lacks as unsigned integers of their size."""
-    name = type.get("dtype", "int32")
-    if name in ("int2", "int4", "uint2", "uint4") or re.match("float[468]_", name):
-        return np.dtype("u1")
-    return np.dtype("<u2" if name == "bfloat16" else name).newbyteorder("<")
-
-
-def read_page(page: bytes, n_rows: int, bitmap: bool, type: Json) -> list[Any]:
-    """The rows of a decompressed page: arrays (0-dimensional for scalars), None for nulls."""
-    shape: list[int] = [type["n"]] if "n" in type else type.get("shape", [])
-    dtype = dtype_of(type)
-    nbytes = n_rows * math.prod(shape) * dtype.itemsize
-    if len(page) != nbytes + (-(-n_rows // 8) if bitmap else 0):
-        raise Damaged(f"a page of {n_rows} rows is {len(page)} bytes long")
-    rows = np.frombuffer(page[:nbytes], dtype).reshape(n_rows, *shape)
-    bits = np.frombuffer(page[nbytes:], np.uint8)
-    valid = np.unpackbits(bits, count=n_rows, bitorder="little") if bitmap else np.ones(n_rows)
-    return [np.asarray(row) if ok else None for row, ok in zip(rows, valid.tolist(), strict=True)]
-
-
-def decode(sample: Sample, type: Json) -> Any:
-    """A sample of a column of entries; pictures stay encoded."""
-    if type["type"] == "text":
-        return sample.payload.decode("utf-8")
-    if type["type"] == "json":
-        return json.loads(sample.payload)
-    if type["type"] == "tensor":
-        if len(sample.payload) != math.prod(sample.shape) * dtype_of(type).itemsize:
-            raise Damaged("a sample is not of its shape's size")
-        return np.frombuffer(sample.payload, dtype_of(type)).reshape(sample.shape)
-    return sample.payload
+        return None
+    payload = base64.b64decode(constant["payload"])
+    if fixed(type):
+        return read_page(unpacked(payload, type), 1, False, type)[0]
+    return decode(payload, tuple(constant.get("shape", [])), type)
 
 
 def _read(root: Path, key: str) -> bytes:

@@ -16,9 +16,10 @@ import pytest
 import aiolake
 from aiolake import ColumnType, Dataset, Options, Transaction
 from tests.format.reader import open_dataset
-from tests.format.samples import TYPES, canonical, value_of
+from tests.format.samples import TYPES, canonical, is_encoded, value_of
 
 Row = dict[str, Any]
+KEY, ABOUT = "id", "_metadata"
 ROOMY = Options(durability="os")
 TIGHT = Options(durability="os", chunk_bytes=8000, small_bytes=4000)
 
@@ -31,6 +32,7 @@ def tight_limits() -> Iterator[None]:
         patch.setattr("aiolake.chunks.pack.MAX_PART_BYTES", 6000)
         patch.setattr("aiolake.chunks.write._INLINE_NBYTES", 200)
         patch.setattr("aiolake.versions.commit.FOLD_BYTES", 6000)
+        patch.setattr("aiolake.versions.keys.INLINE_BYTES", 100)
         for name in ("DESCRIPTION_BYTES", "REFS_BYTES", "RUNS_BYTES", "EFFECTS_BYTES"):
             patch.setattr(f"aiolake.versions.blobs.{name}", 40)
         yield
@@ -38,26 +40,45 @@ def tight_limits() -> Iterator[None]:
 
 @dataclass
 class Model:
-    """What a snapshot must hold."""
+    """What a snapshot must hold; ``key`` names its key column."""
 
     types: dict[str, ColumnType] = field(default_factory=dict)
     rows: list[Row] = field(default_factory=list)
     metadata: dict[str, Any] = field(default_factory=dict)
+    key: str | None = None
+
+    @property
+    def names(self) -> list[str]:
+        """The columns users see."""
+        return [name for name in self.types if name != ABOUT]
 
     def copy(self) -> Model:
-        return Model(dict(self.types), [dict(row) for row in self.rows], dict(self.metadata))
+        rows = [dict(row) for row in self.rows]
+        return Model(dict(self.types), rows, dict(self.metadata), self.key)
 
     def column(self, name: str) -> list[Any]:
         return [canonical(row[name], self.types[name]) for row in self.rows]
 
 
 class History:
-    """A dataset, its snapshots' models by number, and its names."""
+    """A dataset, its snapshots' models by number, and its names.
 
-    def __init__(self, ds: Dataset, types: Mapping[str, ColumnType], rng: random.Random) -> None:
+    ``keyed``: it was created with the key column ``KEY`` and row metadata, and replaces rows.
+    """
+
+    def __init__(
+        self,
+        ds: Dataset,
+        types: Mapping[str, ColumnType],
+        rng: random.Random,
+        *,
+        keyed: bool = False,
+    ) -> None:
         self.ds = ds
         self.rng = rng
-        self.model = Model(dict(types))
+        hidden = {ABOUT: aiolake.Json()} if keyed else {}
+        self.model = Model({**types, **hidden}, key=KEY if keyed else None)
+        self._next_key = 0
         self.models: dict[int, Model] = {}
         self.branches: dict[str, int] = {}
         self.tags: dict[str, int] = {}
@@ -71,8 +92,13 @@ class History:
 
     def rows(self, n: int) -> list[Row]:
         """Random rows."""
-        types = self.model.types
-        return [{name: value_of(t, self.rng) for name, t in types.items()} for _ in range(n)]
+        return [{name: self._value(name) for name in self.model.types} for _ in range(n)]
+
+    def _value(self, name: str) -> Any:
+        if name != self.model.key:
+            return value_of(self.model.types[name], self.rng)
+        self._next_key += 1
+        return f"key {self._next_key}"
 
     async def commit(self) -> None:
         """One transaction of some random changes, then an append."""
@@ -98,8 +124,7 @@ class History:
         which = self._some(0.3)
         self.rng.shuffle(which)
         names = self.rng.sample(list(self.model.types), 2)
-        types = self.model.types
-        values = {name: [value_of(types[name], self.rng) for _ in which] for name in names}
+        values = {name: [self._value(name) for _ in which] for name in names}
         await tx.update(which, values)
         for k, i in enumerate(which):
             self.model.rows[i].update({name: values[name][k] for name in names})
@@ -113,7 +138,8 @@ class History:
     async def _add(self, tx: Transaction) -> set[int]:
         type = self.rng.choice(list(TYPES.values()))
         name = f"new {self.rng.randrange(10**9)}"
-        default = value_of(type, self.rng)
+        # Of links there is no constant but null.
+        default = None if isinstance(type, aiolake.Link) else value_of(type, self.rng)
         tx.add_column(name, type, default=default)
         self.model.types[name] = type
         for row in self.model.rows:
@@ -121,17 +147,18 @@ class History:
         return set()
 
     async def _rename(self, tx: Transaction) -> set[int]:
-        old = self.rng.choice(list(self.model.types))
+        old = self.rng.choice(self.model.names)
         new = f"renamed {self.rng.randrange(10**9)}"
         tx.rename_column(old, new)
         self.model.types = {new if k == old else k: v for k, v in self.model.types.items()}
         for row in self.model.rows:
             row[new] = row.pop(old)
+        self.model.key = new if self.model.key == old else self.model.key
         return set()
 
     async def _drop(self, tx: Transaction) -> set[int]:
-        name = self.rng.choice(list(self.model.types))
-        if len(self.model.types) > 5:
+        name = self.rng.choice(self.model.names)
+        if len(self.model.types) > 5 and name != self.model.key:
             tx.drop_column(name)
             del self.model.types[name]
             for row in self.model.rows:
@@ -143,6 +170,50 @@ class History:
         tx.set_metadata(values)
         self.model.metadata.update(values)
         return set()
+
+    async def replace(self) -> None:
+        """Rows with keys that others have take their places, at the end."""
+        key = self.model.key
+        assert key is not None
+        taken = self.rng.sample(self.model.rows, min(2, len(self.model.rows)))
+        rows = self.rows(3)
+        for row, old in zip(rows, taken, strict=False):
+            row[key] = old[key]
+        async with self.ds.transaction("replace") as tx:
+            await tx.append(rows)
+        kept = [row for row in self.model.rows if all(row is not old for old in taken)]
+        self.model.rows = kept + rows
+        self.keep()
+
+    async def merge(self) -> None:
+        """Rows that a branch got follow those that were appended meanwhile."""
+        name, rows = f"side-{self.ds.snapshot}", self.rows(2)
+        await self.ds.branches.create(name, self.ds.snapshot)
+        async with aiolake.open_dataset(self.ds.url, branch=name) as side:
+            async with side.transaction("beside") as tx:
+                await tx.append(rows)
+            self.branches[name] = side.snapshot
+        self.models[self.branches[name]] = beside = self.model.copy()
+        beside.rows += rows
+        async with self.ds.transaction("meanwhile") as tx:
+            await self._append(tx)
+        self.keep()
+        await self.ds.branches.merge(name)
+        self.model.rows += rows
+        self.keep()
+
+    async def fork(self) -> None:
+        """Rows of two workers, in one commit."""
+        parts = [self.rows(n) for n in (2, 1)]
+        async with self.ds.transaction("workers") as tx:
+            receipts = []
+            for rows in parts:
+                async with tx.fork().open() as appender:
+                    await appender.append(rows)
+                receipts.append(appender.receipt)
+            await tx.merge(receipts)
+        self.model.rows += [row for rows in parts for row in rows]
+        self.keep()
 
     async def restore(self) -> None:
         """Go back to some snapshot there was."""
@@ -176,24 +247,40 @@ class History:
 def check_reader(directory: Path, model: Model, **at: Any) -> None:
     """The independent reader sees what the model says."""
     seen = open_dataset(directory, **at)
-    assert (seen.names, seen.metadata) == (list(model.types), model.metadata)
+    assert (seen.names, seen.metadata) == (model.names, model.metadata)
+    assert (seen.key, seen.row_metadata) == (model.key, ABOUT if ABOUT in model.types else None)
     for name, type in model.types.items():
         values = [canonical(value, type) for value in seen.column(name).values]
         assert values == model.column(name), name
+    if model.key is not None:
+        keys = model.column(model.key)
+        assert [seen.get(key) for key in keys] == list(range(len(keys)))
+        assert seen.get("no such key") is None
 
 
 async def check_engine(url: str, model: Model, **at: Any) -> None:
     """The engine sees what the model says."""
     async with aiolake.open_dataset(url, **at) as ds:
-        assert (list(ds.schema), ds.metadata) == (list(model.types), model.metadata)
-        raw = await ds.read(slice(None), decode=False)
-        batch = await ds.read(slice(None))
+        assert (list(ds.schema), ds.metadata) == (model.names, model.metadata)
+        links = [name for name, type in model.types.items() if isinstance(type, aiolake.Link)]
+        encoded = [name for name, type in model.types.items() if is_encoded(type)]
+        others = [name for name in model.types if name not in (*links, *encoded)]
+        batch = {
+            **await ds.read(slice(None), columns=encoded, decode=False),
+            **await ds.read(slice(None), columns=others),
+        }
         for name, type in model.types.items():
-            values = raw[name] if isinstance(type, aiolake.Image) else batch[name]
-            if _has_no_numbers(type):
+            if isinstance(type, aiolake.Link):
+                values: Any = await aiolake.references(ds, slice(None), name)
+            elif _has_no_numbers(type):
                 values = [(await ds.read(i, columns=[name]))[name] for i in range(len(ds))]
+            else:
+                values = batch[name]
             cells = [canonical(cell, type) for cell in cells_of(values)]
             assert cells == model.column(name), name
+        if model.key is not None and model.rows:
+            keys = model.column(model.key)
+            assert (await ds.get(keys, columns=[model.key]))[model.key] == keys
 
 
 def _has_no_numbers(type: ColumnType) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import random
 from collections.abc import Mapping
 from pathlib import Path
@@ -15,6 +16,7 @@ from aiolake import Bytes, ColumnType, Options, Tensor, Text
 from tests.format.reader import Damaged, open_dataset
 from tests.format.samples import TYPES
 from tests.format.scenario import (
+    KEY,
     ROOMY,
     TIGHT,
     History,
@@ -38,6 +40,7 @@ async def run_history(directory: Path, options: Options, seed: int, n_commits: i
             if i % 4 == 2:
                 await history.optimize()
         await check_all(directory, history)
+        assert (await aiolake.verify(ds, depth="samples")).problems == ()
         await history.forget()
         await check_all(directory, history)
 
@@ -69,6 +72,28 @@ async def check_all(directory: Path, history: History) -> None:
 @pytest.mark.parametrize("seed", range(pick(2, 25)))
 async def test_random_histories_read_alike(tmp_path: Path, seed: int) -> None:
     await run_history(tmp_path / "ds", ROOMY, seed, pick(5, 20))
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("seed", range(pick(2, 25)))
+@pytest.mark.parametrize("tight", [False, True])
+async def test_random_histories_of_rows_with_keys_read_alike(
+    tmp_path: Path, seed: int, tight: bool
+) -> None:
+    rng = random.Random(seed)
+    types = {KEY: Text(), **{name: TYPES[name] for name in rng.sample(list(TYPES), 6)}}
+    options = TIGHT if tight else ROOMY
+    with tight_limits() if tight else contextlib.nullcontext():
+        async with aiolake.create_dataset(
+            tmp_path, types, key=KEY, on_duplicate="replace", row_metadata=True, options=options
+        ) as ds:
+            told = History(ds, types, rng, keyed=True)
+            changes = told.commit, told.replace, told.restore, told.optimize, told.merge
+            for _ in range(pick(2, 6)):
+                for change in (told.commit, *rng.sample(changes, 3)):
+                    await change()
+            await check_all(tmp_path, told)
+            assert (await aiolake.verify(ds, depth="samples")).problems == ()
 
 
 @pytest.mark.soak
