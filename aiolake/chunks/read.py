@@ -58,10 +58,12 @@ _MANY_ROWS = 512
 _INLINE_COPIED_BYTES = 4 << 20
 _INLINE_DECODED_BYTES = 4 << 10
 # Pages of short values hold more than is wanted of them, and unpack at some ns a byte.
-_INLINE_SHORT_BYTES = 384 << 10
+_INLINE_SHORT_BYTES = 1536 << 10
+_UNPACKED_RATIO = 4
 _INLINE_PACKED_BYTES = 16 << 10
 _INLINE_VALUES = 1 << 20
 _INLINE_ROWS = 1024
+_INLINE_BULK_ROWS = 4096
 _SLICED = (Image, Bytes, Video, Audio)
 
 
@@ -127,11 +129,29 @@ class ColumnReader(msgspec.Struct, frozen=True):
 
         Cost: at most one GET for each row and manifest block that is not in memory.
         """
-        located = await self.index.locate(ids)
+        return await self.located_batch(await self.index.locate(ids), decode, keep=keep)
+
+    async def located_batch(self, located: Located, decode: Decode, *, keep: bool) -> Any:
+        """The values of rows whose places are known, collated."""
         await _turn(located.n)
         payloads = await self.payloads(located, keep=keep)
         await _turn(located.n)
         return await self.assemble(located, payloads, decode)
+
+    def is_small(self, decode: Decode) -> bool:
+        """Whether decoding takes about as long, and as much memory, as the stored bytes say."""
+        codec = self.codec
+        if isinstance(codec, FixedCodec | ByteCodec):
+            return True
+        return decodes_to_view(codec) or (decode is Decode.RAW and not self.packed)
+
+    def decoded_nbytes(self, located: Located) -> int:
+        """About how many bytes reading and decoding some rows of a small column takes."""
+        codec, nbytes = self.codec, located.units.nbytes
+        if isinstance(codec, FixedCodec):
+            return nbytes + located.n * codec.row_nbytes
+        unpacked = isinstance(codec, ByteCodec) and codec.compression != "none"
+        return nbytes * (_UNPACKED_RATIO if unpacked else 1)
 
     async def value(self, id: Ids, decode: Decode) -> Any:
         """The value of one row (``id`` is an array of one), as a row of it is read."""
@@ -171,9 +191,17 @@ class ColumnReader(msgspec.Struct, frozen=True):
 
     async def assemble(self, located: Located, payloads: Sequence[Buffer], decode: Decode) -> Any:
         """Decode and collate, in a thread unless it is little work."""
-        if located.n <= _INLINE_ROWS and self._is_little(located, decode, _INLINE_DECODED_BYTES):
+        if located.n <= self._inline_rows() and self._is_little(
+            located, decode, _INLINE_DECODED_BYTES
+        ):
             return batch_of(self.codec, located, payloads, decode)
         return await self.pool.run(batch_of, self.codec, located, payloads, decode)
+
+    def _inline_rows(self) -> int:
+        """Rows for which Python runs no longer than a callback may."""
+        codec = self.codec
+        bulk = isinstance(codec, FixedCodec) or (isinstance(codec, ByteCodec) and codec.in_bulk)
+        return _INLINE_BULK_ROWS if bulk else _INLINE_ROWS
 
     def _is_little(self, located: Located, decode: Decode, decoded_nbytes: int) -> bool:
         """Whether assembling is less work than handing it to a thread; copying is little."""
@@ -185,7 +213,8 @@ class ColumnReader(msgspec.Struct, frozen=True):
             return False
         limit = _INLINE_COPIED_BYTES if copied else decoded_nbytes
         if isinstance(self.codec, ByteCodec):
-            limit = max(limit, _INLINE_SHORT_BYTES)
+            packed = self.codec.compression != "none"
+            limit = max(limit, _INLINE_SHORT_BYTES // (_UNPACKED_RATIO if packed else 1))
         if decodes_to_view(codec) and not located.parted:
             return True
         return located.units.nbytes <= limit
@@ -278,6 +307,32 @@ class SnapshotReader:
     def has_links(self, names: Sequence[str]) -> bool:
         """Whether one of some columns lies outside the dataset."""
         return any(isinstance(self._schema[name].type, Link) for name in names)
+
+    def are_small(self, names: Sequence[str], decode: Decode) -> bool:
+        """Whether rows of some columns may be decoded many at a time."""
+        if self.has_links(names):
+            return False
+        return all(self.column(name).is_small(decode) for name in names)
+
+    async def locate(self, ids: Ids, names: Sequence[str]) -> list[Located]:
+        """Where some rows are, in each of some columns."""
+        return [await self.column(name).index.locate(ids) for name in names]
+
+    def decoded_nbytes(self, names: Sequence[str], located: Sequence[Located]) -> int:
+        """About how many bytes reading and decoding rows of small columns takes."""
+        return sum(
+            self.column(name).decoded_nbytes(each)
+            for name, each in zip(names, located, strict=True)
+        )
+
+    async def located_batch(
+        self, located: Sequence[Located], names: Sequence[str], decode: Decode
+    ) -> Mapping[str, Any]:
+        """Rows whose places are known, from a store that answers at once, column by column."""
+        return {
+            name: await self.column(name).located_batch(each, decode, keep=False)
+            for name, each in zip(names, located, strict=True)
+        }
 
     def _open(self, column: Column) -> ColumnReader:
         codec = codec_of(column.type)

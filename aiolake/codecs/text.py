@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import msgspec
 import numpy as np
@@ -69,6 +69,8 @@ class TextCodec(ByteCodec):
 @dataclass(frozen=True, slots=True)
 class JsonCodec(ByteCodec):
     """A codec of JSON values."""
+
+    in_bulk: ClassVar[bool] = False
 
     def plain(self, value: object) -> bytes:
         """A JSON value, see ``encode_json``."""
