@@ -280,6 +280,9 @@ def _loaded(
     our_rows = yield from load_rows(parent.snapshot.rows)
     their_rows = yield from load_rows(source.snapshot.rows)
     brought = their_rows.intersection(theirs.appended).difference(our_rows)
+    new_pieces = yield from _new_pieces(
+        source.snapshot, base.snapshot, parent.snapshot, brought, our_rows.difference(their_rows)
+    )
     return _Sides(
         parent=parent.snapshot,
         source=source.snapshot,
@@ -291,19 +294,18 @@ def _loaded(
         our_rows=our_rows,
         their_rows=their_rows,
         brought=brought,
-        new_pieces=(
-            yield from _new_pieces(source.snapshot, base.snapshot, parent.snapshot, brought)
-        ),
+        new_pieces=new_pieces,
         next_row_id=next_row_id,
     )
 
 
 def _new_pieces(
-    source: Snapshot, base: Snapshot, ours: Snapshot, brought: Runs
+    source: Snapshot, base: Snapshot, ours: Snapshot, brought: Runs, our_own: Runs
 ) -> Steps[tuple[Piece, ...]]:
     """Pieces of a snapshot that no other one has, and those over them; oldest first.
 
-    Lists all have are not read.
+    Defaults reach over rows of other branches too: of them only what is not ``our_own``, and of
+    those that we rewrote what is ``brought``. Lists all have are not read.
     """
     shared = set(source.lists) & set(base.lists) & set(ours.lists)
     mine = yield from _pieces_of(source, shared)
@@ -319,13 +321,17 @@ def _new_pieces(
             known[piece] -= 1
             if piece in held or piece.constant is None:
                 continue
-            # A default reaches over rows of other branches too; we rewrote it without them.
-            rows = Runs.from_flat(piece.rows).intersection(brought)
-            piece = msgspec.structs.replace(piece, rows=tuple(rows.flat()))
+            piece = _with_rows(piece, Runs.from_flat(piece.rows).intersection(brought))
+        elif piece.constant is not None:
+            piece = _with_rows(piece, Runs.from_flat(piece.rows).difference(our_own))
         if piece.rows:
             cover.add(piece)
             new.append(piece)
     return tuple(new)
+
+
+def _with_rows(piece: Piece, rows: Runs) -> Piece:
+    return msgspec.structs.replace(piece, rows=tuple(rows.flat()))
 
 
 class _Cover:

@@ -173,6 +173,21 @@ async def test_a_default_reaches_rows_that_come_after_an_optimize(backend: Backe
             assert batch["z"] == ["?"] * 5
 
 
+async def test_a_default_hides_no_values_that_only_we_have(backend: Backend) -> None:
+    async with two_branches(backend) as (main, dev):
+        async with main.transaction() as tx:
+            tx.add_column("z", Text(), default="?")
+        await main.branches.create("third")
+        await append(dev, "d")
+        async with main.transaction() as tx:
+            await tx.append({"t": "m", "x": 0, "z": "own"})
+        await dev.branches.merge("third")
+        await main.branches.merge("dev")
+        batch = await main.read(slice(None))
+        assert batch["t"] == ["a", "b", "c", "m", "d"]
+        assert batch["z"] == ["?", "?", "?", "own", "?"]
+
+
 async def refused(main: Dataset, name: str, *words: str) -> None:
     before = await main.read(slice(None))
     with pytest.raises(ConflictError) as caught:
