@@ -273,7 +273,7 @@ async def test_tables_and_documents() -> None:
         assert stats.to_dict()["columns"][4]["min"] == "2026-01-01T00:00:00.000000"
         assert summary.to_dict()["columns"][1]["labels"] == {"rose": 4, "tulip": 3, "aster": 3}
         assert [column.name for column in stats] == [column.name for column in summary]
-        with pytest.raises(KeyError):
+        with pytest.raises(aiolake.NotFoundError):
             stats["nothing"]
 
 

@@ -80,7 +80,7 @@ def test_lists_and_other_layouts_are_arrays_too(value: Any, read: Any) -> None:
         ([[1, 2], [3]], "no array"),
         ([[1.5, 2]], "expected int32, got float64"),
         ([[1, 2**31]], "2147483648 is out of range of int32"),
-        ("text", "expected int32, got str"),
+        ("text", "expected int32, got text"),
         (np.ma.MaskedArray([[1, 2]], [[True, False]]), "masked in part"),
     ],
     ids=repr,
