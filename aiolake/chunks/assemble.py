@@ -35,6 +35,8 @@ __all__ = [
 ]
 
 _FEW_OF_A_PAGE = 8
+_SHORT_BYTES = 4 << 20
+_UNPACKED_RATIO = 4
 
 
 class Decode(enum.Enum):
@@ -106,6 +108,8 @@ def _entries(
 ) -> list[object]:
     if decode is Decode.RAW and gives_payload(codec) and _only_units(located):
         return [_owned(payloads[unit]) for unit in located.unit.tolist()]
+    if isinstance(codec, ByteCodec) and _are_short(codec, located):
+        return _short_entries(codec, located, payloads, decode)
     decoder = _decoder(codec, decode)
     out: list[object] = [None] * located.n
     shapes = located.shape.tolist()
@@ -128,6 +132,29 @@ def _only_units(located: Located) -> bool:
     """Whether every row is a payload that is there, in one part."""
     unit = located.unit
     return bool(len(unit) and unit.min() >= 0) and not located.null.any()
+
+
+def _are_short(codec: ByteCodec, located: Located) -> bool:
+    """Whether no row is None and all are little together, so that copies of them are too."""
+    nbytes = located.units.nbytes * (1 if codec.compression == "none" else _UNPACKED_RATIO)
+    return nbytes <= _SHORT_BYTES and _only_units(located) and not located.bitmap.any()
+
+
+def _short_entries(
+    codec: ByteCodec, located: Located, payloads: Sequence[Buffer], decode: Decode
+) -> list[object]:
+    """Rows of which none is None: all pages at once, or where few are wanted those alone."""
+    n_rows, unit, row = located.n_rows, located.unit, located.row
+    if _FEW_OF_A_PAGE * located.n < n_rows.sum():
+        found = codec.picked(payloads, n_rows.tolist(), unit.tolist(), row.tolist())
+        return found if decode is Decode.RAW else list(map(codec.value, found))  # type: ignore[return-value]
+    read = codec.rows_of_pages if decode is Decode.RAW else codec.values_of_pages
+    values = read(payloads, n_rows)
+    at = (np.cumsum(n_rows) - n_rows)[unit] + row
+    first = at.item(0)
+    if (at[1:] == at[:-1] + 1).all():
+        return list(values[first : first + located.n])
+    return [values[i] for i in at.tolist()]
 
 
 def _place_short(

@@ -77,8 +77,11 @@ def regions(units: Units, cost: CostModel) -> Regions:
     apart = np.flatnonzero(~same | (start[1:] - stop[:-1] > cost.gap_bytes)) + 1
     if len(apart) == len(order) - 1:
         return Regions(order, tuple(range(len(order) + 1)))
+    firsts, lasts = np.append(0, apart), np.append(apart, len(order))
+    if (stop[lasts - 1] - start[firsts] <= cost.max_range_bytes).all():
+        return Regions(order, (0, *lasts.tolist()))
     bounds = [0]
-    for last in (*apart.tolist(), len(order)):
+    for last in lasts.tolist():
         bounds += _cut(start, stop, bounds[-1], last, cost.max_range_bytes)
     return Regions(order, tuple(bounds))
 

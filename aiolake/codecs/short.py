@@ -17,9 +17,11 @@ from typing import ClassVar
 
 import msgspec
 import numpy as np
+import numpy.typing as npt
 
 from aiolake.codecs import zstd
 from aiolake.codecs.base import Buffer, Encoded
+from aiolake.codecs.pages import cut_bytes, pick_rows, split_pages
 from aiolake.errors import FormatError, InvalidInputError
 from aiolake.types import Compression
 
@@ -218,6 +220,28 @@ class ByteCodec:
             FormatError: It is no page of so many.
         """
         return BytePage(self._unpacked(payload), n_rows, has_nulls)
+
+    def picked(
+        self,
+        payloads: Sequence[Buffer],
+        n_rows: Sequence[int],
+        of: Sequence[int],
+        rows: Sequence[int],
+    ) -> list[bytes]:
+        """The bytes of a few rows of pages without Nones; see ``pages.pick_rows``."""
+        return pick_rows(list(map(self._unpacked, payloads)), n_rows, of, rows)
+
+    def rows_of_pages(
+        self, payloads: Sequence[Buffer], n_rows: npt.NDArray[np.int64]
+    ) -> Sequence[bytes]:
+        """The bytes of all rows of pages without Nones; see ``pages.split_pages``."""
+        return cut_bytes(*split_pages(list(map(self._unpacked, payloads)), n_rows))
+
+    def values_of_pages(
+        self, payloads: Sequence[Buffer], n_rows: npt.NDArray[np.int64]
+    ) -> Sequence[object]:
+        """What users read for all rows of pages without Nones."""
+        return list(map(self.value, self.rows_of_pages(payloads, n_rows)))
 
     def all_values(self, page: BytePage) -> list[object]:
         """What users read for each row of a page."""

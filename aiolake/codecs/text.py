@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import msgspec
 import numpy as np
+import numpy.typing as npt
 
 from aiolake.codecs.base import Buffer, describe
+from aiolake.codecs.pages import cut_text, split_pages
 from aiolake.codecs.short import ByteCodec, BytePage, ByteRows
 from aiolake.errors import FormatError, InvalidInputError
 
@@ -51,6 +53,12 @@ class TextCodec(ByteCodec):
             return str(data, "utf-8")
         except UnicodeDecodeError as error:
             raise FormatError(f"a stored text is not UTF-8: {error}") from error
+
+    def values_of_pages(
+        self, payloads: Sequence[Buffer], n_rows: npt.NDArray[np.int64]
+    ) -> Sequence[object]:
+        """The texts of pages without Nones, decoded together."""
+        return cut_text(*split_pages(list(map(self._unpacked, payloads)), n_rows))
 
     def all_values(self, page: BytePage) -> list[object]:
         """The texts of a page; where all are ASCII, cut from it as one text."""
