@@ -327,7 +327,7 @@ async def test_bad_targets_of_open(flowers: Dataset, backend: Backend) -> None:
         (NotFoundError, {"snapshot": 99}, ("snapshot 99", "between 1 and 2")),
         (NotFoundError, {"snapshot": 0}, ("snapshot 0", "between 1 and 2")),
         (InvalidInputError, {"branch": "main", "tag": "v1"}, ("branch, tag, snapshot and time",)),
-        (InvalidInputError, {"links": ["s3://b/"]}, ("links=", "not available")),
+        (InvalidInputError, {"links": "s3://b/"}, ("links is a list", "['s3://b/']")),
         (InvalidInputError, {"token": "t"}, ("token=", "al://")),
     ]
     for kind, target, words in cases:

@@ -160,12 +160,12 @@ async def test_upkeep_takes_an_open_dataset(flowers: Dataset) -> None:
     for wrong in (flowers.url, flowers[:1]):
         with raises(InvalidInputError, "optimize()", "open_dataset"):
             await aiolake.optimize(wrong)
-        with raises(InvalidInputError, "verify()", "open_dataset"):
-            await aiolake.verify(wrong)
         with raises(InvalidInputError, "gc()", "open_dataset"):
             await aiolake.gc(wrong)
         with raises(InvalidInputError, "expire()", "open_dataset"):
             await aiolake.expire(wrong, below=1)
+    with raises(InvalidInputError, "verify()", "open_dataset"):
+        await aiolake.verify(flowers[:1])  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("name", ["max_inflight", "cache_bytes", "chunk_bytes", "small_bytes"])
