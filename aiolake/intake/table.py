@@ -149,6 +149,11 @@ class TableSource:
             number += 1
 
     def _checked_names(self, names: list[str]) -> list[str]:
+        if any("\udc80" <= char <= "\udcff" for name in names for char in name):
+            raise InvalidInputError(
+                f"{self.what}: its first line is not UTF-8; write the table anew as UTF-8, as with "
+                "iconv -f UTF-16 (or LATIN1) -t UTF-8"
+            )
         if len(set(names)) != len(names) or "" in names:
             raise InvalidInputError(
                 f"{self.what}: the first line names the columns, each once; got {names!r:.200}"

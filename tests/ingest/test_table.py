@@ -215,3 +215,14 @@ def test_types_of_values() -> None:
     assert type_of_values([np.float32(1)]) == aiolake.Tensor("float32")
     assert type_of_values([{"a": 1}, "x"]) == aiolake.Json()
     assert type_of_values([None]) == aiolake.Text()
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "latin-1"])
+async def test_a_table_of_another_encoding_is_refused_by_that(
+    tmp_path: Path, encoding: str
+) -> None:
+    table = tmp_path / "t.csv"
+    table.write_text("größe,n\n1,2\n", encoding)
+    with pytest.raises(InvalidInputError, match="not UTF-8"):
+        await aiolake.ingest(tmp_path / "ds", table)
+    assert not (tmp_path / "ds").exists()
