@@ -146,10 +146,10 @@ class ColumnReader(msgspec.Struct, frozen=True):
         return decodes_to_view(codec) or (decode is Decode.RAW and not self.packed)
 
     def decoded_nbytes(self, located: Located) -> int:
-        """About how many bytes reading and decoding some rows of a small column takes."""
+        """About how many bytes some rows of a small column are: as stored, or as decoded."""
         codec, nbytes = self.codec, located.units.nbytes
         if isinstance(codec, FixedCodec):
-            return nbytes + located.n * codec.row_nbytes
+            return max(nbytes, located.n * codec.row_nbytes)
         unpacked = isinstance(codec, ByteCodec) and codec.compression != "none"
         return nbytes * (_UNPACKED_RATIO if unpacked else 1)
 
@@ -319,7 +319,7 @@ class SnapshotReader:
         return [await self.column(name).index.locate(ids) for name in names]
 
     def decoded_nbytes(self, names: Sequence[str], located: Sequence[Located]) -> int:
-        """About how many bytes reading and decoding rows of small columns takes."""
+        """About how many bytes rows of small columns are: as stored, or as decoded."""
         return sum(
             self.column(name).decoded_nbytes(each)
             for name, each in zip(names, located, strict=True)
