@@ -253,7 +253,8 @@ def decode_blocks(data: Any, run: KeyRun, table: Table, first: int, last: int) -
     """The records of the blocks ``[first, last)``, from their bytes.
 
     Raises:
-        CorruptDataError: A checksum differs, or they are cut short.
+        CorruptDataError: A checksum differs.
+        FormatError: They are cut short, or do not ascend.
     """
     view, key = memoryview(data), run_key(run)
     origin, _ = block_range(run, first, first)
@@ -262,6 +263,8 @@ def decode_blocks(data: Any, run: KeyRun, table: Table, first: int, last: int) -
         start, stop = block_range(run, i, i + 1)
         block = view[start - origin : stop - origin]
         verify(block, int(table.crc[i]), key, start)
+        if len(block) != stop - start:
+            raise FormatError(f"{key!r}: block {i} of its records is cut short", key=key)
         records = decode_records(block)
         if not _ascend(records):
             raise FormatError(f"{key!r}: the records of block {i} do not ascend", key=key)
