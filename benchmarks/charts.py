@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from statistics import median
 from typing import Any
 
 import matplotlib  # type: ignore[import-not-found]
@@ -18,7 +17,7 @@ __all__ = ["draw"]
 _OURS, _OTHER = "#0b6e4f", "#9aa5b1"
 _N_COLUMNS = 2
 _BAR_INCHES = 0.21
-_FAR = 8
+_FAR = 3
 
 
 def draw(runs: Sequence[Run], ours: str, directory: Path) -> list[Path]:
@@ -81,7 +80,8 @@ def _panel(axis: Any, shown: Sequence[Cell], ours: str) -> None:
     titles = [PEERS[cell.peer].title for cell in shown]
     axis.barh(titles, lengths, xerr=spread, color=colours, ecolor="#333", capsize=2, height=0.7)
     axis.invert_yaxis()
-    axis.set_xlim(0, end * 1.22)
+    furthest = max([end, *(cell.high for cell in shown if cell.value <= end)])
+    axis.set_xlim(0, furthest * 1.22)
     better = "higher" if measure.higher_is_better else "lower"
     axis.set_title(f"{measure.title} ({better} is better)", fontsize=10, loc="left")
     axis.spines[["top", "right"]].set_visible(False)
@@ -90,11 +90,15 @@ def _panel(axis: Any, shown: Sequence[Cell], ours: str) -> None:
     axis.xaxis.set_major_formatter(StrMethodFormatter("{x:,g}"))
     for y, cell in enumerate(shown):
         cut = " (cut)" if cell.value > end else ""
-        at = min(cell.high, end)
+        at = end if cut else cell.high
         axis.text(at, y, f"  {number(cell.value)}{cut}", va="center", fontsize=8)
 
 
 def _end(values: Sequence[float]) -> float:
-    """Where the axis ends: one bar far beyond the others is cut, and says so."""
-    longest, usual = max(values), median(values)
-    return longest if longest <= _FAR * usual else _FAR / 2 * usual
+    """Where the axis ends: one bar, or two, far beyond the next are cut, and say so."""
+    ordered = sorted(values, reverse=True)
+    for n_cut in range(min(3, len(ordered))):
+        longest = ordered[n_cut]
+        if not n_cut or longest * _FAR < ordered[n_cut - 1]:
+            end = longest
+    return end if end == ordered[0] else end * 1.3

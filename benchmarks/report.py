@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from statistics import median
@@ -275,6 +276,10 @@ def _shuffles(runs: Sequence[Run]) -> str:
     return table(head, rows)
 
 
+_COLOURS = re.compile(r"\x1b?\[[0-9;]*m")
+"""What colours text in a terminal."""
+
+
 def _gaps(runs: Sequence[Run]) -> str:
     """What a dash means: what a peer cannot do, and what failed."""
     lines: list[str] = []
@@ -286,7 +291,7 @@ def _gaps(runs: Sequence[Run]) -> str:
     for run in {(run.data, run.peer, run.workload): run for run in runs if run.failure}.values():
         if run.failure == INGEST_FAILED:
             continue
-        said = " ".join(run.failure.strip().splitlines()[-1:])[:200]
+        said = _COLOURS.sub("", " ".join(run.failure.strip().splitlines()[-1:])).strip()[:200]
         lines.append(f"* {_title(run.peer)}, {run.workload} of {run.data}, failed: `{said}`")
     return "\n".join(["What a dash means:", "", *lines]) if lines else ""
 
