@@ -45,6 +45,9 @@ class Options:
         commit_timeout: How long a commit may try to learn its outcome.
         request_timeout: How long one request may take before it counts as lost.
         max_attempts: Attempts at one idempotent request, the first included.
+        credential_cache: A directory (0700) where the processes of one user share credentials
+            that expire, so that many workers cause one renewal; without it each process renews
+            for itself.
     """
 
     max_inflight: int = 64
@@ -57,6 +60,7 @@ class Options:
     commit_timeout: timedelta = timedelta(seconds=60)
     request_timeout: timedelta = timedelta(seconds=60)
     max_attempts: int = 6
+    credential_cache: str | os.PathLike[str] | None = None
 
     def __post_init__(self) -> None:
         for name in _NUMBERS:

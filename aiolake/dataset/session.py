@@ -26,6 +26,7 @@ from aiolake.errors import InvalidInputError
 from aiolake.options import Options
 from aiolake.stores.base import Store
 from aiolake.stores.factory import open_store
+from aiolake.stores.network import Network
 from aiolake.stores.scheduled import ScheduledStore
 from aiolake.stores.scheduler import Scheduler, SchedulerStatistics
 from aiolake.urls import Address
@@ -46,8 +47,8 @@ class Session:
 
     Args:
         options: Limits, for everything opened in it.
-        store_factory: Makes a store from ``(address, creds=..., options=...)``: for stores of
-            one's own, or to wrap those that come with the package.
+        store_factory: Makes a store from ``(address, creds=..., options=..., network=...)``: for
+            stores of one's own, or to wrap those that ``open_store`` makes.
         clock: Tells the time.
     """
 
@@ -65,6 +66,7 @@ class Session:
         self._store_factory = store_factory
         self._clock: Clock = clock if clock is not None else SystemClock()
         self._scheduler = Scheduler(self.options, clock=self._clock)
+        self._network = Network(self.options, clock=self._clock)
         self._cache = MemoryCache(self.options.cache_bytes)
         self._pace = Pace()
         self._pool = WorkPool(self.options.decode_threads)
@@ -84,7 +86,7 @@ class Session:
 
     def _open_store(self, address: Address, creds: Any, options: Options) -> ScheduledStore:
         self._guard.check()
-        inner = self._store_factory(address, creds=creds, options=options)
+        inner = self._store_factory(address, creds=creds, options=options, network=self._network)
         store = ScheduledStore(inner, self._scheduler)
         self._stores.add(store)
         return store
@@ -94,6 +96,7 @@ class Session:
         if self._background is None:
             self._background = Tasks()
             await self._background.__aenter__()
+            await self._network.__aenter__()
 
     def _leave(self, work: Coroutine[Any, Any, Any]) -> None:
         """Run something in the background that nobody waits for."""
@@ -120,6 +123,7 @@ class Session:
         self._guard.close()
         async with AsyncExitStack() as closing:
             closing.push_async_callback(self._pool.aclose)
+            closing.push_async_callback(self._network.aclose)
             for store in list(self._stores):
                 closing.push_async_callback(store.aclose)
             if self._background is not None:

@@ -9,25 +9,39 @@ from typing import Any
 from aiolake.errors import InvalidInputError
 from aiolake.options import Options
 from aiolake.stores.base import Store
+from aiolake.stores.network import Network
 from aiolake.urls import Address
 
 __all__ = ["open_store"]
 
-Opener = Callable[[Address, Any, Options], Store]
+Opener = Callable[[Address, Any, Options, Network | None], Store]
 
 _OPENERS = {
     "mem": "aiolake.stores.factory:open_memory",
     "file": "aiolake.stores.factory:open_local",
+    "s3": "aiolake.stores.s3:open_s3",
+    "gcs": "aiolake.stores.gcs:open_gcs",
+    "az": "aiolake.stores.azure:open_azure",
+    "http": "aiolake.stores.http:open_http",
+    "https": "aiolake.stores.http:open_http",
 }
+_LOCAL = ("mem", "file")
 
 
-def open_store(address: Address, *, creds: Any = None, options: Options | None = None) -> Store:
+def open_store(
+    address: Address,
+    *,
+    creds: Any = None,
+    options: Options | None = None,
+    network: Network | None = None,
+) -> Store:
     """The store at an address; nothing is read or connected yet.
 
     Args:
         address: From ``urls.parse``.
         creds: What its provider understands; ``mem`` and ``file`` take none.
         options: Limits and durability.
+        network: Whose connections and credentials it uses; ``mem`` and ``file`` need none.
 
     Raises:
         InvalidInputError: The scheme is not available, or ``creds`` make no sense there.
@@ -40,12 +54,17 @@ def open_store(address: Address, *, creds: Any = None, options: Options | None =
             f"{address.scheme}:// is not available in this release yet; available are {known}",
             scheme=address.scheme,
         )
+    if network is None and address.scheme not in _LOCAL:
+        raise InvalidInputError(
+            f"{address.scheme}:// needs network=, whose connections it uses; a session has one",
+            scheme=address.scheme,
+        )
     module, _, function = name.partition(":")
     opener: Opener = getattr(import_module(module), function)
-    return opener(address, creds, options if options is not None else Options())
+    return opener(address, creds, options if options is not None else Options(), network)
 
 
-def open_memory(address: Address, creds: Any, options: Options) -> Store:
+def open_memory(address: Address, creds: Any, options: Options, network: Network | None) -> Store:
     """A named root of this process's memory."""
     from aiolake.stores.memory import MemoryStore
 
@@ -53,7 +72,7 @@ def open_memory(address: Address, creds: Any, options: Options) -> Store:
     return MemoryStore.named(address.path)
 
 
-def open_local(address: Address, creds: Any, options: Options) -> Store:
+def open_local(address: Address, creds: Any, options: Options, network: Network | None) -> Store:
     """A directory."""
     from aiolake.stores.local import LocalStore
 

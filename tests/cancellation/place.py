@@ -48,7 +48,7 @@ class Place:
     stores: list[SuspendingStore] = field(default_factory=list)
     faults: list[FaultStore] = field(default_factory=list)
 
-    def open_store(self, address: Address, *, creds: Any = None, options: Any = None) -> Store:
+    def open_store(self, address: Address, **_options: Any) -> Store:
         inner: Store
         if self.root is None:
             objects = self.objects.setdefault(str(address), MemoryObjects())

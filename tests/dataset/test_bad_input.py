@@ -46,7 +46,7 @@ ADDRESSES = [
     ("s3://", "s3://bucket/prefix", "s3://"),
     ("mem://", "mem://name", "mem://"),
     ("mem://a/../b", "mem://a/../b", "form"),
-    ("s3://bucket/flowers", "not available in this release", "file://"),
+    ("al://org/flowers", "not available in this release", "file://"),
     ("a\x00b", "NUL", "address"),
 ]
 

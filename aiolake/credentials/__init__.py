@@ -1,0 +1,1 @@
+"""Credentials: values with an expiry, how to get them, and who renews them."""
