@@ -10,7 +10,7 @@ from aiolake import urls
 from aiolake.chunks.fetch import Fetcher
 from aiolake.chunks.follow import Follower
 from aiolake.dataset.links import Links
-from aiolake.dataset.session import Lease, Session, lease
+from aiolake.dataset.session import Borrowed, Session, borrow
 from aiolake.dataset.state import Core
 from aiolake.options import Options
 from aiolake.versions.log import Log
@@ -25,11 +25,11 @@ async def with_core(
     creds: Any,
     session: Session | None,
     options: Options | None,
-    use: Callable[[Core, Lease], Coroutine[Any, Any, T]],
+    use: Callable[[Core, Borrowed], Coroutine[Any, Any, T]],
     links: tuple[str, ...] = (),
 ) -> T:
     """Open a store and a log, and close them again if ``use`` fails."""
-    held = await lease(session, options)
+    held = await borrow(session, options)
     core: Core | None = None
     try:
         await asyncio.sleep(0)  # what comes from memory never waits, and an opening is long

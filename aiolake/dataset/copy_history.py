@@ -13,7 +13,7 @@ from aiolake.dataset.attach import with_core
 from aiolake.dataset.copy_rows import Tell
 from aiolake.dataset.dataset import Dataset
 from aiolake.dataset.open import open_dataset, refuse_foreign
-from aiolake.dataset.session import Lease
+from aiolake.dataset.session import Borrowed
 from aiolake.dataset.state import Core
 from aiolake.dataset.verify import verify
 from aiolake.errors import AlreadyExistsError, CorruptDataError, NotFoundError
@@ -43,7 +43,7 @@ async def copy_history(
     head, _ = await core.log.forward(source._state.head)
     entry = source._require_same(head)
 
-    async def copied(there: Core, held: Lease) -> tuple[int, int]:
+    async def copied(there: Core, held: Borrowed) -> tuple[int, int]:
         try:
             copying = _Copying(core, there, entry, tell)
             await copying.run()

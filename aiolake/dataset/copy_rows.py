@@ -16,7 +16,7 @@ from aiolake.dataset.attach import with_core
 from aiolake.dataset.dataset import Dataset
 from aiolake.dataset.fork import Appender, append_here, worker_of
 from aiolake.dataset.open import open_dataset, refuse_foreign
-from aiolake.dataset.session import Lease
+from aiolake.dataset.session import Borrowed
 from aiolake.dataset.state import Core, State
 from aiolake.errors import AlreadyExistsError, NotFoundError
 from aiolake.format.entry import Description
@@ -88,7 +88,7 @@ async def _create(
         dataset=keys.new_id(), description=_renumbered(state.description, mark), message="copy"
     )
 
-    async def created(core: Core, held: Lease) -> None:
+    async def created(core: Core, held: Borrowed) -> None:
         try:
             head = await core.log.head()
             if head.entry is None:

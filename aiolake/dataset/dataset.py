@@ -18,7 +18,7 @@ from aiolake.dataset.keys import MISSING
 from aiolake.dataset.notebook import described
 from aiolake.dataset.refs import Branches, Tags
 from aiolake.dataset.select import Selector, whole_number
-from aiolake.dataset.session import Lease
+from aiolake.dataset.session import Borrowed
 from aiolake.dataset.state import Core, State, load_state
 from aiolake.dataset.transaction import Transaction
 from aiolake.dataset.view import View
@@ -67,10 +67,15 @@ class Dataset:
     """
 
     def __init__(
-        self, core: Core, lease: Lease, state: State, branch: str | None, options: Options | None
+        self,
+        core: Core,
+        borrowed: Borrowed,
+        state: State,
+        branch: str | None,
+        options: Options | None,
     ) -> None:
         self._core = core
-        self._lease = lease
+        self._borrowed = borrowed
         self._branch = branch
         self._own_options = options
         self._options = options or core.session.options
@@ -302,7 +307,7 @@ class Dataset:
             try:
                 await self._core.links.aclose()
             finally:
-                await self._lease.aclose_after(self._core.store)
+                await self._borrowed.aclose_after(self._core.store)
 
     async def __aenter__(self) -> Self:
         self._guard.check()

@@ -15,7 +15,7 @@ from aiolake.chunks.write import PieceWriter, Target, Uploader, finish
 from aiolake.dataset.attach import with_core
 from aiolake.dataset.columns import ColumnChanges
 from aiolake.dataset.rows import RowSlices
-from aiolake.dataset.session import Lease, Session
+from aiolake.dataset.session import Borrowed, Session
 from aiolake.dataset.state import Core
 from aiolake.errors import ClosedError, InvalidInputError, NotFoundError
 from aiolake.format.entry import Piece
@@ -36,7 +36,7 @@ __all__ = [
     "worker_of",
 ]
 
-Held = tuple[Core, Lease | None]
+Held = tuple[Core, Borrowed | None]
 
 
 class Receipt(msgspec.Struct, frozen=True, kw_only=True):
@@ -102,7 +102,7 @@ class Worker(msgspec.Struct, frozen=True, kw_only=True):
         """
         address = urls.parse(self.url)
 
-        async def connected(core: Core, held: Lease) -> Held:
+        async def connected(core: Core, held: Borrowed) -> Held:
             return core, held
 
         return Appender(self, lambda: with_core(address, creds, session, self.options, connected))
@@ -117,7 +117,7 @@ class Appender:
 
     Args:
         worker: What to do.
-        connect: Gives the store and log, and the lease to give back, if any.
+        connect: Gives the store and log, and the session to give back, if any.
     """
 
     def __init__(self, worker: Worker, connect: Callable[[], Coroutine[Any, Any, Held]]) -> None:
@@ -126,7 +126,7 @@ class Appender:
         self._guard = Guard(f"worker of {worker.url}")
         self._tasks = Tasks()
         self._core: Core | None = None
-        self._lease: Lease | None = None
+        self._borrowed: Borrowed | None = None
         self._writer: PieceWriter | None = None
         self._receipt: Receipt | None = None
         self._busy = False
@@ -219,7 +219,7 @@ class Appender:
         self._guard.check()
         if self._core is not None or self._receipt is not None:
             raise InvalidInputError("this was opened already; call worker.open() again")
-        self._core, self._lease = await self._connect()
+        self._core, self._borrowed = await self._connect()
         try:
             self._base = await _base(self._core, self._worker)
             await self._tasks.__aenter__()
@@ -268,9 +268,9 @@ class Appender:
         return self._base
 
     async def _release(self) -> None:
-        if self._core is not None and self._lease is not None:
-            await self._lease.aclose_after(self._core.store)
-        self._lease = None
+        if self._core is not None and self._borrowed is not None:
+            await self._borrowed.aclose_after(self._core.store)
+        self._borrowed = None
 
     def _begin(self) -> PieceWriter:
         self._check()

@@ -13,7 +13,7 @@ from aiolake.dataset.attach import with_core
 from aiolake.dataset.columns import describe
 from aiolake.dataset.dataset import Dataset, DatasetSpec
 from aiolake.dataset.links import check_links
-from aiolake.dataset.session import Lease, Session
+from aiolake.dataset.session import Borrowed, Session
 from aiolake.dataset.state import Core, load_state
 from aiolake.errors import FormatError, InvalidInputError, NotFoundError
 from aiolake.format.entry import Entry
@@ -98,7 +98,7 @@ def open_dataset(
         )
     target = _Target(branch, tag, snapshot, time)
 
-    async def opened(core: Core, held: Lease) -> Dataset:
+    async def opened(core: Core, held: Borrowed) -> Dataset:
         head = await core.log.head()
         if head.entry is None:
             await refuse_foreign(core)
@@ -174,7 +174,7 @@ def create_dataset(
         author=keys.check_message(author),
     )
 
-    async def created(core: Core, held: Lease) -> Dataset:
+    async def created(core: Core, held: Borrowed) -> Dataset:
         head = await core.log.head()
         if head.entry is None:
             await refuse_foreign(core)
@@ -200,7 +200,7 @@ async def dataset_exists(
     address = urls.parse(url)
     _refuse_later_features(token)
 
-    async def found(core: Core, held: Lease) -> bool:
+    async def found(core: Core, held: Borrowed) -> bool:
         try:
             head = await core.log.head()
             return head.entry is not None and not rules.is_closed(head.entry)
@@ -234,7 +234,7 @@ async def delete_dataset(
     address = urls.parse(url)
     _refuse_later_features(token)
 
-    async def deleted(core: Core, held: Lease) -> None:
+    async def deleted(core: Core, held: Borrowed) -> None:
         try:
             head = await core.log.head()
             require_dataset(head, core.url)

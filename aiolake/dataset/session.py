@@ -31,7 +31,7 @@ from aiolake.stores.scheduled import ScheduledStore
 from aiolake.stores.scheduler import Scheduler, SchedulerStatistics
 from aiolake.urls import Address
 
-__all__ = ["Lease", "Session", "StoreFactory", "lease"]
+__all__ = ["Borrowed", "Session", "StoreFactory", "borrow"]
 
 _log = logging.getLogger("aiolake")
 
@@ -153,7 +153,7 @@ def _log_failure(task: asyncio.Task[Any]) -> None:
 _defaults: LoopRegistry[Session] = LoopRegistry()
 
 
-class Lease:
+class Borrowed:
     """A session in use: borrowed from the caller, the loop's default, or one's own."""
 
     def __init__(self, session: Session, release: Callable[[], Coroutine[Any, Any, None]]) -> None:
@@ -175,20 +175,20 @@ class Lease:
             await self.aclose()
 
 
-async def lease(session: Session | None, options: Options | None) -> Lease:
+async def borrow(session: Session | None, options: Options | None) -> Borrowed:
     """The session to use: the given one; one of its own for given options; else the default."""
     if session is not None:
         if not isinstance(session, Session):
             raise InvalidInputError(f"session must be an aiolake.Session, got {session!r}")
         await session._start()
-        return Lease(session, _nothing)
+        return Borrowed(session, _nothing)
     if options is not None:
         own = Session(options)
         await own._start()
-        return Lease(own, own.aclose)
+        return Borrowed(own, own.aclose)
     shared = _defaults.acquire(Session)
     await shared._start()
-    return Lease(shared, lambda: _defaults.release(shared))
+    return Borrowed(shared, lambda: _defaults.release(shared))
 
 
 async def _nothing() -> None:

@@ -18,7 +18,7 @@ from aiolake.dataset.dataset import Dataset, require_handle
 from aiolake.dataset.inspection import inspect
 from aiolake.dataset.newest import Newest, newest_of
 from aiolake.dataset.problems import Problem, Problems
-from aiolake.dataset.session import Lease, Session
+from aiolake.dataset.session import Borrowed, Session
 from aiolake.dataset.state import Core
 from aiolake.errors import AiolakeError, InvalidInputError
 from aiolake.format.checksum import crc32c
@@ -101,7 +101,7 @@ async def verify(
             dataset._require_same(newest.head)
         return await _Verifier(dataset._core).run(newest, depth)
 
-    async def verified(core: Core, held: Lease) -> Verified:
+    async def verified(core: Core, held: Borrowed) -> Verified:
         try:
             return await _Verifier(core).run(await newest_of(core), depth)
         finally:
