@@ -112,17 +112,35 @@ class ColumnReader(msgspec.Struct, frozen=True):
 
     def _paged_now(self, one: One, decode: Decode) -> Any:
         """A row of a page of several; the page is kept as it was decoded."""
-        codec = self.codec
-        assert isinstance(codec, FixedCodec | ByteCodec)
-        cache, slot = self.fetcher.cache, (self.fetcher.url, one.key, one.start, "page")
-        page = cache.get(slot)
+        page = self.fetcher.cache.get(self._page_slot(one))
         if page is None:
             payload = self.fetcher.unit_now(one.key, one.start, one.length, one.crc)
-            if payload is None:
-                return MISS
-            page = codec.read_page(payload, one.n_rows, one.bitmap)
-            cache.put(slot, page, page.nbytes)
+            return MISS if payload is None else self._of_page(one, payload, decode)
+        codec = self.codec
+        assert isinstance(codec, FixedCodec | ByteCodec)
         return paged_value(codec, page, one.row, decode)
+
+    def _of_page(self, one: One, payload: Buffer, decode: Decode) -> Any:
+        codec = self.codec
+        assert isinstance(codec, FixedCodec | ByteCodec)
+        page = codec.read_page(payload, one.n_rows, one.bitmap)
+        self.fetcher.cache.put(self._page_slot(one), page, page.nbytes)
+        return paged_value(codec, page, one.row, decode)
+
+    def _page_slot(self, one: One) -> tuple[str, str, int, str]:
+        return self.fetcher.url, one.key, one.start, "page"
+
+    async def _fetched(self, one: One, decode: Decode) -> Any:
+        """The value of a row whose payload is one unit, which has to be waited for."""
+        payload = await self.fetcher.unit(one.key, one.start, one.length, one.crc)
+        if decode is Decode.RAW and self.raw_is_payload:
+            return payload if type(payload) is bytes else bytes(payload)
+        if one.n_rows > 1:
+            return self._of_page(one, payload, decode)
+        long = decode is Decode.FULL and one.length > self.inline_nbytes
+        if long or (self.packed and not _is_little_packed(one.length, one.shape)):
+            return await self.pool.run(value_of, self.codec, one, payload, decode)
+        return value_of(self.codec, one, payload, decode)
 
     async def batch(self, ids: Ids, decode: Decode, *, keep: bool = True) -> Any:
         """The values of some rows, collated.
@@ -155,10 +173,13 @@ class ColumnReader(msgspec.Struct, frozen=True):
 
     async def value(self, id: Ids, decode: Decode) -> Any:
         """The value of one row (``id`` is an array of one), as a row of it is read."""
-        if await self.index.one(id.item()) is not None:
+        one = await self.index.one(id.item())
+        if one is not None:
             value = self.value_now(id.item(), decode)  # what it needed was perhaps its block alone
             if value is not MISS:
                 return value
+            if one.key:
+                return await self._fetched(one, decode)
         located = await self.index.locate(id)
         payloads = await self.payloads(located, keep=True)
         if self._is_little(located, decode, _INLINE_BYTES):
