@@ -6,7 +6,6 @@ import gc
 import pytest
 
 from aiolake._aio import SingleFlight, Tasks
-from aiolake.errors import ClosedError
 from tests.unit._aio.helpers import cancel_at_each_step, others
 
 
@@ -34,7 +33,7 @@ class Source:
         return self.n_ended
 
 
-async def test_concurrent_callers_of_a_key_share_one_task() -> None:
+async def test_concurrent_callers_of_a_key_share_one_flight() -> None:
     source, flights = Source(), SingleFlight[str, int]()
     async with asyncio.TaskGroup() as group:
         callers = [group.create_task(flights.do("k", source.fetch)) for _ in range(5)]
@@ -67,28 +66,43 @@ async def test_all_callers_get_the_failure_and_the_next_one_tries_again() -> Non
     assert await flights.do("k", source.fetch) == 2
 
 
-async def test_a_cancelled_caller_does_not_cancel_the_others() -> None:
+async def test_a_cancelled_follower_leaves_the_flight_as_it_is() -> None:
     source, flights = Source(), SingleFlight[str, int]()
     async with Tasks() as tasks:
         first = tasks.start(flights.do("k", source.fetch), name="first")
         second = tasks.start(flights.do("k", source.fetch), name="second")
         await asyncio.sleep(0.001)
-        first.cancel()
-        assert await second == 1
-    assert first.cancelled()
-    assert source.n_cancelled == 0
+        second.cancel()
+        assert await first == 1
+    assert second.cancelled()
+    assert (source.n_begun, source.n_cancelled) == (1, 0)
 
 
-async def test_the_last_caller_cancels_the_flight_and_leaves_no_task() -> None:
+async def test_when_who_flies_is_cancelled_one_of_the_others_flies_anew() -> None:
     source, flights = Source(), SingleFlight[str, int]()
     async with Tasks() as tasks:
-        callers = [tasks.start(flights.do("k", source.fetch), name=str(i)) for i in range(2)]
+        first = tasks.start(flights.do("k", source.fetch), name="first")
+        await asyncio.sleep(0.001)
+        rest = [tasks.start(flights.do("k", source.fetch), name=str(i)) for i in range(5)]
+        await asyncio.sleep(0.001)
+        first.cancel()
+        assert [await other for other in rest] == [1] * 5
+    assert first.cancelled()
+    assert (source.n_begun, source.n_cancelled) == (2, 1)
+
+
+async def test_all_cancelled_leave_no_task_and_no_flight() -> None:
+    source, flights = Source(), SingleFlight[str, int]()
+    async with Tasks() as tasks:
+        callers = [tasks.start(flights.do("k", source.fetch), name=str(i)) for i in range(3)]
         await asyncio.sleep(0.001)
         for caller in callers:
             caller.cancel()
         await asyncio.wait(callers)
-        assert source.n_cancelled == 1
+        assert all(caller.cancelled() for caller in callers)
+        assert source.n_begun == source.n_cancelled
         assert not others()
+    assert await flights.do("k", source.fetch) == 1
 
 
 async def test_a_caller_that_comes_while_a_flight_dies_gets_a_new_one() -> None:
@@ -102,75 +116,23 @@ async def test_a_caller_that_comes_while_a_flight_dies_gets_a_new_one() -> None:
     assert source.n_begun == 2
 
 
-async def test_aclose_ends_flights_tells_their_callers_and_refuses_new_ones() -> None:
-    source, flights = Source(), SingleFlight[str, int]()
-    told: list[str] = []
-
-    async def caller() -> None:
-        with pytest.raises(ClosedError, match="'k'"):
-            await flights.do("k", source.fetch)
-        told.append("closed")
-
-    async with asyncio.TaskGroup() as group:
-        group.create_task(caller())
-        await asyncio.sleep(0.001)
-        await flights.aclose()
-        assert source.n_cancelled == 1
-    assert told == ["closed"]
-    await flights.aclose()
-    with pytest.raises(ClosedError):
-        await flights.do("k", source.fetch)
-    assert source.n_begun == 1
-
-
-async def test_concurrent_closers_all_wait_and_cancel_once() -> None:
-    source, flights = Source(), SingleFlight[str, int]()
-
-    async def caller() -> None:
-        with pytest.raises(ClosedError):
-            await flights.do("k", source.fetch)
-
-    async with Tasks() as tasks:
-        tasks.start(caller(), name="caller")
-        await asyncio.sleep(0.001)
-        tasks.start(flights.aclose(), name="closer")
-        await asyncio.sleep(0)
-        await asyncio.sleep(0)
-        assert source.n_cancelled == 0
-        await flights.aclose()
-        assert source.n_cancelled == 1
-
-
-async def test_aclose_awaits_a_flight_that_its_last_caller_cancels() -> None:
-    source, flights = Source(), SingleFlight[str, int]()
-    async with Tasks() as tasks:
-        caller = tasks.start(flights.do("k", source.fetch), name="caller")
-        await asyncio.sleep(0.001)
-        caller.cancel()
-        await asyncio.sleep(0)
-        await flights.aclose()
-        assert source.n_cancelled == 1
-
-
-async def test_a_failure_nobody_waited_for_is_not_reported_as_forgotten() -> None:
+async def test_a_failure_whose_followers_were_cancelled_is_not_reported_as_forgotten() -> None:
     reports: list[object] = []
     asyncio.get_running_loop().set_exception_handler(lambda _, context: reports.append(context))
-
-    async def fail_when_cancelled() -> int:
-        try:
-            await asyncio.sleep(60)
-        finally:
-            raise KeyError("on the way out")
-
-    flights = SingleFlight[str, int]()
+    source, flights = Source(KeyError("gone")), SingleFlight[str, int]()
     async with Tasks() as tasks:
-        caller = tasks.start(flights.do("k", fail_when_cancelled), name="caller")
-        await asyncio.sleep(0.001)
-        caller.cancel()
-    assert caller.cancelled()
-    del caller, tasks
+        first = tasks.start(_told(flights, source), name="first")
+        second = tasks.start(_told(flights, source), name="second")
+        await first
+        second.cancel()  # in the turn in which its answer is there
+    del first, second, tasks
     gc.collect()
     assert reports == []
+
+
+async def _told(flights: SingleFlight[str, int], source: Source) -> None:
+    with pytest.raises(KeyError):
+        await flights.do("k", source.fetch)
 
 
 @pytest.mark.parametrize("times", [1, 100])
@@ -181,31 +143,7 @@ async def test_do_cancelled_at_each_step_leaves_nothing(times: int) -> None:
         await flights.do("k", source.fetch)
 
     def check() -> None:
-        assert source.n_begun == source.n_ended + source.n_cancelled
+        assert not flights._flights
+        assert times > 1 or source.n_begun == source.n_ended + source.n_cancelled
 
     assert await cancel_at_each_step(run, check, times=times) >= 1
-
-
-@pytest.mark.parametrize("times", [1, 100])
-async def test_aclose_cancelled_at_each_step_leaves_nothing(times: int) -> None:
-    async def run() -> None:
-        source, flights = Source(), SingleFlight[str, int]()
-
-        async def caller() -> None:
-            with pytest.raises(ClosedError):
-                await flights.do("k", source.fetch)
-
-        waiting = asyncio.get_running_loop().create_task(caller())
-        asyncio.get_running_loop().call_later(0.005, waiting.cancel)
-        try:
-            await asyncio.sleep(0)
-        finally:
-            try:
-                await flights.aclose()
-            finally:
-                assert not any("flight" in name for name in others())
-                while not waiting.done():
-                    asyncio.current_task().uncancel()  # type: ignore[union-attr]
-                    await asyncio.wait((waiting,))
-
-    assert await cancel_at_each_step(run, times=1) >= 2
