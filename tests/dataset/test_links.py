@@ -144,10 +144,10 @@ async def test_a_copy_and_a_summary_read_nothing_outside(tmp_path: Path) -> None
 
 
 class _Waiting(Remote):
-    """Takes a turn of the loop to answer, as every store does that is not memory."""
+    """Takes a while to answer, as every store does that is not memory."""
 
     async def get_range(self, key: str, start: int, stop: int) -> Buffer:
-        await asyncio.sleep(0)
+        await asyncio.sleep(0.01)
         return await super().get_range(key, start, stop)
 
 
