@@ -44,6 +44,8 @@ class Options:
             stores); ``"os"`` leaves that to the operating system: a power cut may lose commits.
         commit_timeout: How long a commit may try to learn its outcome.
         request_timeout: How long one request may take before it counts as lost.
+        connect_timeout: How long connecting to a server may take.
+        stall_timeout: How long a server may send nothing, its first byte included.
         max_attempts: Attempts at one idempotent request, the first included.
         credential_cache: A directory (0700) where the processes of one user share credentials
             that expire, so that many workers cause one renewal; without it each process renews
@@ -59,13 +61,15 @@ class Options:
     durability: Literal["full", "os"] = "full"
     commit_timeout: timedelta = timedelta(seconds=60)
     request_timeout: timedelta = timedelta(seconds=60)
+    connect_timeout: timedelta = timedelta(seconds=10)
+    stall_timeout: timedelta = timedelta(seconds=15)
     max_attempts: int = 6
     credential_cache: str | os.PathLike[str] | None = None
 
     def __post_init__(self) -> None:
         for name in _NUMBERS:
             self._check_number(name, 0 if name in ("cache_bytes", "small_bytes") else 1)
-        for name in ("commit_timeout", "request_timeout"):
+        for name in ("commit_timeout", "request_timeout", "connect_timeout", "stall_timeout"):
             self._check_duration(name)
         if self.durability not in ("full", "os"):
             raise InvalidInputError(

@@ -1,0 +1,1 @@
+"""The HTTP client that the network stores of a session share."""

@@ -1,0 +1,77 @@
+"""What went wrong with a connection, in words. Knows aiohttp's and the loop's exceptions."""
+
+from __future__ import annotations
+
+import errno
+import socket
+import ssl
+
+from aiolake.errors import AiolakeError, StoreError, TransientStoreError
+from aiolake.stores.transport.values import Origin
+
+__all__ = ["connection_failure", "innermost", "is_tls_mismatch"]
+
+_TLS_TO_PLAIN = ("WRONG_VERSION_NUMBER", "HTTP_REQUEST", "RECORD_LAYER_FAILURE")
+
+
+def connection_failure(error: BaseException, origin: Origin, what: str) -> AiolakeError:
+    """An error of ours for one that connecting, sending or receiving raised.
+
+    Args:
+        error: As it was raised, perhaps wrapped.
+        origin: The server.
+        what: What was being done: ``"GET"``.
+    """
+    cause = innermost(error)
+    if isinstance(cause, ssl.SSLCertVerificationError):
+        return StoreError(
+            f"{what}: the certificate of {origin.url} is not trusted ({cause.verify_message}); "
+            "name its CA's file with verify='/path/ca.pem' in creds=, or check the host's name",
+            host=origin.host,
+        )
+    if is_tls_mismatch(cause):
+        return StoreError(
+            f"{what}: {origin.url} does not speak TLS; is it http://{origin.authority}?",
+            host=origin.host,
+        )
+    if isinstance(cause, socket.gaierror):
+        return TransientStoreError(
+            f"{what}: the name {origin.host!r} is not known ({cause.strerror}); check the "
+            "address's spelling, endpoint_url, and the network",
+            host=origin.host,
+        )
+    if isinstance(cause, ConnectionRefusedError) or _errno(cause) == errno.ECONNREFUSED:
+        return TransientStoreError(
+            f"{what}: nothing listens at {origin.url}; is the server running, and the port right?",
+            host=origin.host,
+        )
+    if _errno(cause) in (errno.ENETUNREACH, errno.EHOSTUNREACH, errno.EADDRNOTAVAIL):
+        return TransientStoreError(
+            f"{what}: {origin.url} cannot be reached from here; check the network",
+            host=origin.host,
+        )
+    words = str(cause) or type(cause).__name__
+    return TransientStoreError(
+        f"{what}: the connection to {origin.url} was lost ({words})", host=origin.host
+    )
+
+
+def is_tls_mismatch(error: BaseException) -> bool:
+    """Whether a plain server was spoken to in TLS."""
+    reason = getattr(error, "reason", None)
+    return isinstance(error, ssl.SSLError) and reason in _TLS_TO_PLAIN
+
+
+def innermost(error: BaseException) -> BaseException:
+    """The operating system's or TLS's own error inside a client library's."""
+    found = error
+    for _ in range(8):
+        inner = getattr(found, "os_error", None) or found.__cause__ or found.__context__
+        if inner is None or isinstance(found, ssl.SSLCertVerificationError):
+            break
+        found = inner
+    return found
+
+
+def _errno(error: BaseException) -> int | None:
+    return error.errno if isinstance(error, OSError) else None
