@@ -1,0 +1,63 @@
+"""Where a bucket is: its server, the path before its keys, and its region. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from aiolake.stores._s3.signing import encoded_path
+from aiolake.stores.transport.values import Origin
+
+__all__ = ["Place", "place_at"]
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A prefix of a bucket, and how to get there.
+
+    Attributes:
+        bucket: Its name.
+        prefix: ``""``, or a prefix that ends in ``/``.
+        origin: The server.
+        path: What stands before keys: ``""``, or ``/bucket`` in path style; encoded.
+        region: Signatures name it.
+    """
+
+    bucket: str
+    prefix: str
+    origin: Origin
+    path: str
+    region: str
+
+    @property
+    def url(self) -> str:
+        """The dataset's address."""
+        return f"s3://{self.bucket}/{self.prefix}".rstrip("/")
+
+    def target(self, key: str) -> str:
+        """The encoded path of an object."""
+        return f"{self.path}/{encoded_path(self.prefix + key)}"
+
+    @property
+    def bucket_target(self) -> str:
+        """The encoded path of the bucket."""
+        return self.path or "/"
+
+    def with_region(self, region: str) -> Place:
+        """The same server, signed for another region."""
+        return replace(self, region=region)
+
+
+def place_at(origin: Origin, base: str, bucket: str, prefix: str, region: str, style: str) -> Place:
+    """A bucket of a server that was named.
+
+    Args:
+        origin: The server.
+        base: The path of ``endpoint_url``, without a slash at its end.
+        bucket: The bucket.
+        prefix: Of keys; ``""``, or ends in ``/``.
+        region: Of the store.
+        style: ``path``, or ``virtual`` where names of buckets are names of hosts.
+    """
+    if style != "virtual":
+        return Place(bucket, prefix, origin, f"{base}/{encoded_path(bucket)}", region)
+    return Place(bucket, prefix, replace(origin, host=f"{bucket}.{origin.host}"), base, region)
