@@ -37,6 +37,21 @@ ODD_KEYS = (
     "/".join(["y" * 100] * 10),
 )
 BAD_KEYS = ("", "/a", "a/", "a//b", "../a", "a/../b", "a/./b", ".", "..", "a\x00b", "z" * 256)
+ORDERED_KEYS = (
+    "a.b",
+    "a/b",
+    "a/b.c",
+    "a/b-",
+    "a0",
+    "a-",
+    "a!",
+    "A",
+    "ä",
+    "a/ä/z",
+    "z",
+    "🙂",
+    "￿",
+)
 BLOCK = bytes(range(256)) * 16
 
 
@@ -46,6 +61,12 @@ class _Opening:
 
     big_nbytes = 20 << 20
     """The size of the big object, written from several buffers."""
+
+    odd_keys = ODD_KEYS
+    """Keys with characters that many things treat specially; less those a provider cannot keep."""
+
+    ordered_keys = ORDERED_KEYS
+    """Keys whose order shows what a listing is ordered by; less those a provider cannot keep."""
 
     async def make_store(self) -> Store:
         """An empty store, made anew at each call; or override ``opened``."""
@@ -130,12 +151,12 @@ class _Reading(_Opening):
 
     async def test_odd_keys_keep_their_names(self) -> None:
         async with self.opened() as store:
-            for key in ODD_KEYS:
+            for key in self.odd_keys:
                 assert await store.create(key, [key.encode()]) is CreateOutcome.CREATED
-            for key in ODD_KEYS:
+            for key in self.odd_keys:
                 assert bytes(await store.get(key)) == key.encode()
-            assert sorted(await _keys(store, "")) == sorted(ODD_KEYS)
-            await store.delete(ODD_KEYS)
+            assert sorted(await _keys(store, "")) == sorted(self.odd_keys)
+            await store.delete(self.odd_keys)
             assert await _keys(store, "") == []
 
     async def test_keys_that_name_no_object_are_refused(self) -> None:
@@ -292,21 +313,7 @@ class _ListingTests(_Opening):
 
     async def test_an_ordered_listing_is_in_byte_order_of_the_whole_key(self) -> None:
         async with self.opened() as store:
-            keys = [
-                "a.b",
-                "a/b",
-                "a/b.c",
-                "a/b-",
-                "a0",
-                "a-",
-                "a!",
-                "A",
-                "ä",
-                "a/ä/z",
-                "z",
-                "🙂",
-                "￿",
-            ]
+            keys = list(self.ordered_keys)
             for key in keys:
                 await store.put(key, [b""])
             listed = await _keys(store, "", in_order=False)

@@ -1,0 +1,1 @@
+"""What Azure's Blob service says and wants to hear, as pure functions; used by its store."""
