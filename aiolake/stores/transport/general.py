@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import ipaddress
 import socket
 from collections.abc import AsyncIterator, Mapping, Sequence
@@ -27,6 +28,8 @@ _KEEPALIVE_S = 15.0
 
 _SLICE_NBYTES = 1 << 20
 _REPLAYED = ("GET", "HEAD")
+_CLOSED = (errno.ECONNRESET, errno.EPIPE)
+"""The same as a clean end, where the request went out before the end had come in."""
 
 
 class General:
@@ -94,6 +97,8 @@ class General:
         except (aiohttp.ClientError, OSError, TimeoutError) as error:
             if response is not None and response.status in (200, 206):
                 raise _cut(response, pieces, request) from error
+            if response is None and getattr(error, "errno", None) in _CLOSED:
+                raise aiohttp.ServerDisconnectedError from error
             raise self._failure(error, request) from error
 
     def _failure(self, error: BaseException, request: _Request) -> AiolakeError:

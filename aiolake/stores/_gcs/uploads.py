@@ -1,0 +1,101 @@
+"""How an object is sent, always in one request: by gcloud-aio-storage, or in pieces."""
+
+from __future__ import annotations
+
+import asyncio
+import importlib
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from aiolake._aio import Guard
+from aiolake.credentials.values import BearerCredential, Credential
+from aiolake.stores._gcs.bodies import metadata, multipart
+from aiolake.stores._gcs.place import Place
+from aiolake.stores.base import Buffer, total_nbytes
+from aiolake.stores.network import Network
+from aiolake.stores.transport.values import Origin, Response
+
+if TYPE_CHECKING:
+    from aiolake.stores._gcs.vendor import Vendor
+
+__all__ = ["VENDOR_NBYTES", "Uploads", "bearer"]
+
+VENDOR_NBYTES = 1 << 20
+"""gcloud-aio copies an object three times, on the event loop: 1 ms for so much, and 20 and more
+for a chunk. Larger ones go through the session's HTTP client, in the pieces they come in."""
+
+
+def bearer(credential: Credential) -> dict[str, str]:
+    """The header that shows a credential."""
+    if isinstance(credential, BearerCredential):
+        return {"Authorization": f"Bearer {credential.token}"}
+    return {}
+
+
+class Uploads:
+    """What the stores of one endpoint share in a session; opens nothing until it is used.
+
+    Args:
+        origin: The server.
+        base: What its paths begin with.
+        network: The session's.
+    """
+
+    def __init__(self, origin: Origin, base: str, network: Network) -> None:
+        self._origin = origin
+        self._base = base
+        self._network = network
+        self._guard = Guard("the uploads of a session")
+        self._vendor: Vendor | None = None
+
+    async def send(
+        self,
+        place: Place,
+        key: str,
+        data: Sequence[Buffer],
+        query: dict[str, str],
+        credential: Credential,
+    ) -> Response:
+        """Upload an object; the answer, whatever its status.
+
+        Args:
+            place: Whose origin and base these are.
+            key: The object.
+            data: Its bytes, in pieces.
+            query: Conditions, as ``Place.upload_query`` gives them.
+            credential: To show.
+
+        Raises:
+            TransientStoreError: The connection failed; the object may be there or not.
+        """
+        self._guard.check()
+        said = metadata(place.name(key), data)
+        if total_nbytes(data) <= VENDOR_NBYTES:
+            vendor = await self._loaded()
+            return await vendor.upload(place.bucket, said, b"".join(data), query, credential)
+        headers, body = multipart(said, data)
+        return await self._network.transport.send(
+            self._origin, "POST", place.upload(query), {**headers, **bearer(credential)}, body
+        )
+
+    async def _loaded(self) -> Vendor:
+        """The vendor's library takes 130 ms to load: in a thread, when it is first needed."""
+        if self._vendor is None:
+            module: Any = await asyncio.get_running_loop().run_in_executor(
+                None, importlib.import_module, "aiolake.stores._gcs.vendor"
+            )
+            self._guard.check()
+            if self._vendor is None:
+                self._vendor = module.Vendor(self._origin, self._base, self._network.options)
+        vendor = self._vendor
+        assert vendor is not None
+        return vendor
+
+    async def aclose(self) -> None:
+        """Close the connections; idempotent, and nothing after a fork."""
+        if self._guard.forked:
+            return
+        self._guard.close()
+        vendor, self._vendor = self._vendor, None
+        if vendor is not None:
+            await vendor.aclose()
