@@ -64,7 +64,8 @@ def is_tls_mismatch(error: BaseException) -> bool:
 
 def innermost(error: BaseException) -> BaseException:
     """The operating system's or TLS's own error inside a client library's."""
-    found = error
+    # aiohttp's error is a certificate's too, but says nothing of it.
+    found: BaseException = getattr(error, "certificate_error", error)
     for _ in range(8):
         inner = getattr(found, "os_error", None) or found.__cause__ or found.__context__
         if inner is None or isinstance(found, ssl.SSLCertVerificationError):
