@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from importlib import import_module
 from pathlib import Path
-from typing import Any, TypeVar, TypeVarTuple
+from typing import Any
 
 import msgspec
 
@@ -27,17 +27,19 @@ from aiolake.credentials.google_creds import (
     bearer_of,
 )
 from aiolake.credentials.google_json import GoogleJson, Metadata, read
+from aiolake.credentials.google_users import BrowserProvider, SavedProvider
 from aiolake.credentials.provider import CallableProvider, Provider, StaticProvider, digest
 from aiolake.credentials.values import AnonymousCredential, BearerCredential
 from aiolake.errors import InvalidInputError, UnauthenticatedError
 
 __all__ = ["GoogleProvider", "provider_of"]
 
-T = TypeVar("T")
-Ts = TypeVarTuple("Ts")
 Now = Callable[[], datetime]
 Find = Callable[[], Awaitable[tuple[Any, str | None]]]
 
+_VENDOR = "aiolake.credentials.google_tokens"
+_EXTERNAL = "aiolake.credentials.google_external"
+_MODULES = {"external_account": _EXTERNAL, "impersonated_service_account": _EXTERNAL}
 _VARIABLE = "GOOGLE_APPLICATION_CREDENTIALS"
 
 
@@ -54,11 +56,13 @@ def provider_of(source: Source, *, now: Now, environ: Mapping[str, str] | None =
         case Anonymous():
             return StaticProvider(AnonymousCredential(), "nothing: anonymous")
         case Static(credential):
-            return StaticProvider(credential, "creds=")
+            return StaticProvider(credential, "the token in creds=")
         case Function(fn):
             return CallableProvider(fn, bearer_of, (BearerCredential, AnonymousCredential))
-        case Browser() | Cached():
-            raise InvalidInputError("creds='browser' and 'cache' are not available yet")
+        case Cached():
+            return SavedProvider(env, now)
+        case Browser(client_secrets):
+            return BrowserProvider(client_secrets, env, now, _adc(env))
         case _:
             return GoogleProvider(_plan(source, env), now)
 
@@ -99,7 +103,8 @@ class GoogleProvider:
         """A token from its source, past the vendor's cache, with its true expiry."""
         found, words = await self._plan.find()
         self.source = words or self.source
-        tokens: Any = await _in_thread(import_module, "aiolake.credentials.google_tokens")
+        module = _MODULES.get(found.kind if isinstance(found, GoogleJson) else "", _VENDOR)
+        tokens: Any = await asyncio.to_thread(import_module, module)
         credential: BearerCredential = await tokens.token_of(found, self.source, self._now)
         return self._with_its_expiry(credential)
 
@@ -117,17 +122,23 @@ class GoogleProvider:
 def _plan(source: Source, env: Mapping[str, str]) -> _Plan:
     match source:
         case Key(json):
-            text = msgspec.json.encode(dict(json.info), order="sorted").decode()
+            text = msgspec.json.encode(dict(json.info), order="deterministic").decode()
             return _Plan(("google", "key", digest(text)), _words(json, "creds="), _given(json))
         case VendorToken(token):
             words = f"the {type(token).__name__} object in creds="
-            return _Plan(("google", "object", id(token)), words, _given(token))
+            return _Plan(("google", "object", _mark(token)), words, _given(token))
         case KeyFile(path):
             return _Plan(("google", "file", path), path, lambda: _from_file(path, ""))
         case Environment():
             return _of_variable(env)
         case _:
             return _of_default(env)
+
+
+def _mark(token: Any) -> str:
+    """What tells a vendor's token from another, in other processes too."""
+    data = getattr(token, "service_data", None)
+    return digest(repr(sorted(data.items()))) if data else f"{os.getpid()} {id(token)}"
 
 
 def _given(found: Any) -> Find:
@@ -157,28 +168,29 @@ def _of_default(env: Mapping[str, str]) -> _Plan:
     Source: https://cloud.google.com/docs/authentication/application-default-credentials
     """
     named = env.get(_VARIABLE)
-    saved = str(_gcloud_directory(env) / "application_default_credentials.json")
+    saved = str(_adc(env))
     host = env.get("GCE_METADATA_HOST") or env.get("GCE_METADATA_ROOT")
 
     async def find() -> tuple[Any, str | None]:
         if named:
             return await _from_file(named, f" ({_VARIABLE})")
-        if await _in_thread(os.path.isfile, saved):
+        if await asyncio.to_thread(os.path.isfile, saved):
             return await _from_file(saved, " (gcloud auth application-default login)")
         tried = f"{_VARIABLE} is not set, there is no {saved}"
-        return Metadata(host, tried), "the metadata server of this machine"
+        return Metadata(host, tried), "this machine (by its metadata server)"
 
     words = "the application default credentials"
     return _Plan(("google", "default", named, saved, host), words, find)
 
 
-def _gcloud_directory(env: Mapping[str, str]) -> Path:
-    given = env.get("CLOUDSDK_CONFIG")
-    return Path(given) if given else Path("~/.config/gcloud").expanduser()
+def _adc(env: Mapping[str, str]) -> Path:
+    """Where ``gcloud auth application-default login`` saves one."""
+    directory = Path(env.get("CLOUDSDK_CONFIG") or "~/.config/gcloud").expanduser()
+    return directory / "application_default_credentials.json"
 
 
 async def _from_file(path: str, why: str) -> tuple[GoogleJson, str]:
-    json = await _in_thread(_read_file, path, why)
+    json = await asyncio.to_thread(_read_file, path, why)
     return json, _words(json, path + why)
 
 
@@ -204,8 +216,3 @@ def _words(json: GoogleJson, where: str) -> str:
     account = json.info.get("client_email")
     named = f" {account}" if isinstance(account, str) else ""
     return f"the {json.kind.replace('_', ' ')}{named} of {where}"
-
-
-async def _in_thread(fn: Callable[[*Ts], T], *args: *Ts) -> T:
-    """Files may lie on a network; loading a vendor's library takes 100 ms."""
-    return await asyncio.get_running_loop().run_in_executor(None, fn, *args)

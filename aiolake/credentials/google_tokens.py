@@ -19,22 +19,28 @@ from aiolake.credentials.google_refusals import refused_by
 from aiolake.credentials.values import BearerCredential
 from aiolake.errors import AiolakeError, TransientStoreError, UnauthenticatedError
 
-__all__ = ["token_of"]
+__all__ = ["CLOUD_SCOPE", "STORAGE_SCOPE", "token_of"]
 
 Now = Callable[[], datetime]
 
-_SCOPES = ["https://www.googleapis.com/auth/devstorage.read_write"]
+STORAGE_SCOPE = "https://www.googleapis.com/auth/devstorage.read_write"
+CLOUD_SCOPE = "https://www.googleapis.com/auth/cloud-platform"
+"""What it takes to ask for a token of somebody else's."""
+
 _TIMEOUT_S = 10
 _BODY = re.compile(r"\{.*\}", re.DOTALL)
 
 
-async def token_of(found: Any, source: str, now: Now) -> BearerCredential:
+async def token_of(
+    found: Any, source: str, now: Now, *, scope: str = STORAGE_SCOPE
+) -> BearerCredential:
     """A new token, with its true expiry; one attempt.
 
     Args:
         found: A credential file, the metadata server, or a user's ``gcloud.aio.auth.Token``.
         source: Where it was found, for messages.
         now: Tells the time.
+        scope: What a service account's token is good for.
 
     Raises:
         UnauthenticatedError: It was refused, or there is none to be had.
@@ -43,19 +49,19 @@ async def token_of(found: Any, source: str, now: Now) -> BearerCredential:
     if not isinstance(found, GoogleJson | Metadata):
         return await _refreshed(found, source, now)
     async with aiohttp.ClientSession(trust_env=isinstance(found, GoogleJson)) as session:
-        token = _vendor_token(found, source, session)
+        token = _vendor_token(found, source, session, scope)
         tried = found.tried if isinstance(found, Metadata) else None
         return await _refreshed(token, source, now, tried)
 
 
-def _vendor_token(found: GoogleJson | Metadata, source: str, session: Any) -> Token:
+def _vendor_token(found: GoogleJson | Metadata, source: str, session: Any, scope: str) -> Token:
     if isinstance(found, Metadata):
         token = Token(service_file=io.StringIO("{}"), session=session)
         if found.host is not None:  # the vendor reads the environment once, when it is loaded
             token.token_uri = re.sub(r"//[^/]+", f"//{found.host}", token.token_uri, count=1)
         return token
     info = json.dumps(dict(found.info))
-    token = Token(service_file=io.StringIO(info), session=session, scopes=_SCOPES)
+    token = Token(service_file=io.StringIO(info), session=session, scopes=[scope])
     if found.kind == "service_account":
         token.service_data["private_key"] = _key_of(found.info, source)
     return token

@@ -22,7 +22,7 @@ from aiolake.errors import (
     UnauthenticatedError,
 )
 
-__all__ = ["FETCH_S", "CredentialState", "Lease", "Owner"]
+__all__ = ["FETCH_S", "CredentialState", "Lease", "Owner", "patience_s"]
 
 _log = logging.getLogger("aiolake.credentials")
 
@@ -31,6 +31,11 @@ FETCH_S = 30.0
 
 _TRIES = 8
 _LONGEST_SLEEP_S = 60.0
+
+
+def patience_s(provider: Provider) -> float:
+    """The longest that a source may take: one that waits for a user says so itself."""
+    return float(getattr(provider, "fetch_s", FETCH_S))
 
 
 class Owner(Protocol):
@@ -171,7 +176,7 @@ class Lease:
             return
         if mine:
             self._keeper.fly(self, flight)
-        if not await landed(flight, FETCH_S + 5):
+        if not await landed(flight, patience_s(self._provider) + 5):
             self._cell.abandon(flight)  # the loop that flew it runs no more
 
     async def fly(self, flight: Flight) -> None:

@@ -176,7 +176,7 @@ def _denied(said: Said, attempt: Attempt) -> str:
     named = _PERMISSION.search(said.message)
     lacks = named[0] if named is not None else _ROLES[attempt.verb]
     return (
-        f"the account of {attempt.source} lacks {lacks}; have it granted on the bucket "
+        f"the credential of {attempt.source} lacks {lacks}; have it granted on the bucket "
         f"{attempt.bucket!r}, or use another credential"
     )
 

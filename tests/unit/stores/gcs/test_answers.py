@@ -74,7 +74,7 @@ def test_the_missing_permission_is_named() -> None:
         "Google Cloud Storage object. Permission 'storage.objects.create' denied on resource"
     )
     text = str(error_of(answer(403, "forbidden", message), "put"))
-    assert "the account of the file key.json lacks storage.objects.create;" in text
+    assert "the credential of the file key.json lacks storage.objects.create;" in text
     assert "'bucket'" in text
     text = str(error_of(answer(403, "forbidden", "Forbidden"), "list"))
     assert "lacks storage.objects.list (roles/storage.objectViewer)" in text
