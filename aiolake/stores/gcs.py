@@ -82,7 +82,7 @@ class GcsStore:
     def __init__(self, place: Place, lease: Lease, network: Network) -> None:
         self._place = place
         self._lease = lease
-        self._transport = network.transport
+        self._network = network
         self._closed = False
         self._uploads = network.shared(
             ("gcs uploads", place.origin, place.base),
@@ -193,7 +193,7 @@ class GcsStore:
     async def _send(self, call: _Call) -> Response:
         async def send(credential: Credential) -> Response:
             headers = {**call.headers, **bearer(credential)}
-            response = await self._transport.send(
+            response = await self._network.transport.send(
                 self._place.origin, call.method, call.target, headers
             )
             if response.status in call.good:

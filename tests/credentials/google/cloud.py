@@ -9,18 +9,22 @@ from __future__ import annotations
 import base64
 import functools
 import hashlib
+import io
+import json
 import time
 import uuid
 from collections import Counter
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import aiohttp
+import google_crc32c
 import jwt
 from aiohttp import web
+from anyio.from_thread import start_blocking_portal
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 from yarl import URL
@@ -29,6 +33,7 @@ __all__ = ["EMAIL", "Cloud", "client_secrets", "running_cloud"]
 
 EMAIL = "job@pro.iam.gserviceaccount.com"
 _PASSED_ON = ("authorization", "range", "content-type", "accept-encoding")
+_OF_A_HOP = ("content-length", "transfer-encoding", "connection", "date")
 _JWT_BEARER = "urn:ietf:params:oauth:grant-type:jwt-bearer"
 _EXCHANGE = "urn:ietf:params:oauth:grant-type:token-exchange"
 
@@ -65,6 +70,8 @@ class Cloud:
         asked: How many tokens were asked for, by the way of asking.
         refused: How many requests to the store were refused.
         served: How many were passed on.
+        uploads: How objects were uploaded, by ``uploadType``.
+        every_other_fails: Whether the first, third, fifth ... who ask for a token get a 503.
         failures: Answers to give to the next who ask for a token.
         refresh_tokens: Those that were not revoked.
         codes: Challenges and redirects of codes not exchanged yet.
@@ -79,6 +86,8 @@ class Cloud:
     asked: Counter[str] = field(default_factory=Counter)
     refused: int = 0
     served: int = 0
+    uploads: Counter[str] = field(default_factory=Counter)
+    every_other_fails: bool = False
     failures: list[tuple[int, Mapping[str, Any]]] = field(default_factory=list)
     refresh_tokens: set[str] = field(default_factory=lambda: {"refresh-1"})
     codes: dict[str, tuple[str, str]] = field(default_factory=dict)
@@ -138,6 +147,8 @@ class _Handlers:
         }
         self.cloud.seen[grant.rpartition(":")[2]] = {**form, "headers": dict(request.headers)}
         self.cloud.asked[grant.rpartition(":")[2]] += 1
+        if self.cloud.every_other_fails and self.cloud.asked.total() % 2:
+            return web.json_response({"error": "backend"}, status=503)
         if self.cloud.failures:
             status, body = self.cloud.failures.pop(0)
             return web.json_response(body, status=status)
@@ -226,11 +237,13 @@ class _Handlers:
         body = await request.read()
         if not cloud.is_good(_bearer(request)):
             cloud.refused += 1
-            message = "Invalid Credentials"
-            errors = [{"domain": "global", "reason": "authError", "message": message}]
-            error = {"code": 401, "message": message, "errors": errors}
-            return web.json_response({"error": error}, status=401)
+            return web.json_response(_error(401, "authError", "Invalid Credentials"), status=401)
         assert cloud.upstream is not None
+        if request.path.startswith("/upload/"):
+            cloud.uploads[request.query["uploadType"]] += 1
+            if not _has_its_checksum(request, body):
+                message = "Provided CRC32C does not match the calculated one."
+                return web.json_response(_error(400, "invalid", message), status=400)
         if self._session is None:
             self._session = aiohttp.ClientSession(auto_decompress=False)
         headers = {name: request.headers[name] for name in _PASSED_ON if name in request.headers}
@@ -238,16 +251,31 @@ class _Handlers:
             request.method,
             URL(cloud.upstream + request.raw_path, encoded=True),
             headers=headers,
-            data=body,
+            data=io.BytesIO(body),
         ) as answer:
             data = await answer.read()
             cloud.served += 1
-            kept = {n: v for n, v in answer.headers.items() if n.lower() != "content-length"}
+            kept = {n: v for n, v in answer.headers.items() if n.lower() not in _OF_A_HOP}
             return web.Response(status=answer.status, headers=kept, body=data)
 
     async def aclose(self) -> None:
         if self._session is not None:
             await self._session.close()
+
+
+def _error(status: int, reason: str, message: str) -> dict[str, Any]:
+    errors = [{"domain": "global", "reason": reason, "message": message}]
+    return {"error": {"code": status, "message": message, "errors": errors}}
+
+
+def _has_its_checksum(request: web.Request, body: bytes) -> bool:
+    """Google's store compares; the one behind the gate does not."""
+    boundary = request.headers["Content-Type"].partition("boundary=")[2].encode()
+    _, said, rest = body.split(b"--" + boundary + b"\r\n", 2)
+    data = rest.partition(b"\r\n\r\n")[2].removesuffix(b"\r\n--" + boundary + b"--\r\n")
+    crc = google_crc32c.value(data).to_bytes(4, "big")
+    expected: str = json.loads(said.partition(b"\r\n\r\n")[2])["crc32c"]
+    return base64.b64encode(crc).decode() == expected
 
 
 def _bearer(request: web.Request) -> str | None:
@@ -259,9 +287,21 @@ def _refusal(code: str, description: str, status: int = 400) -> web.Response:
     return web.json_response({"error": code, "error_description": description}, status=status)
 
 
+@contextmanager
+def running_cloud(upstream: str | None = None) -> Iterator[Cloud]:
+    """A small Google on a port of its own; before a store, where its address is given.
+
+    It runs on a loop and in a thread of its own: its tasks are not the test's.
+    """
+    with (
+        start_blocking_portal() as portal,
+        portal.wrap_async_context_manager(_running(upstream)) as cloud,
+    ):
+        yield cloud
+
+
 @asynccontextmanager
-async def running_cloud(upstream: str | None = None) -> AsyncIterator[Cloud]:
-    """A small Google on a port of its own; before a store, where its address is given."""
+async def _running(upstream: str | None) -> AsyncIterator[Cloud]:
     cloud = Cloud(upstream=upstream)
     handlers = _Handlers(cloud)
     app = web.Application(client_max_size=1 << 30)

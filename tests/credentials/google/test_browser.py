@@ -8,7 +8,7 @@ import stat
 import urllib.error
 import urllib.request
 import webbrowser
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -56,8 +56,8 @@ def browser(monkeypatch: pytest.MonkeyPatch) -> Iterator[ScriptedBrowser]:
 
 
 @pytest.fixture
-async def cloud() -> AsyncIterator[Cloud]:
-    async with running_cloud() as cloud:
+def cloud() -> Iterator[Cloud]:
+    with running_cloud() as cloud:
         yield cloud
 
 

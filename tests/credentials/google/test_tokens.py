@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import AsyncIterator
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -19,8 +19,8 @@ from tests.credentials.google.cloud import EMAIL, Cloud, running_cloud
 
 
 @pytest.fixture
-async def cloud() -> AsyncIterator[Cloud]:
-    async with running_cloud() as cloud:
+def cloud() -> Iterator[Cloud]:
+    with running_cloud() as cloud:
         yield cloud
 
 
