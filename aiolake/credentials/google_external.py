@@ -12,6 +12,7 @@ from typing import Any
 
 import msgspec
 
+from aiolake.credentials.google_aws import subject_token as aws_subject_token
 from aiolake.credentials.google_json import GoogleJson, read
 from aiolake.credentials.google_refusals import refused_by
 from aiolake.credentials.google_tokens import CLOUD_SCOPE, STORAGE_SCOPE
@@ -76,7 +77,7 @@ async def _exchanged(
         "audience": info["audience"],
         "scope": scope,
         "subject_token_type": info["subject_token_type"],
-        "subject_token": await _subject_token(info["credential_source"], source),
+        "subject_token": await _subject_token(info, source, now),
     }
     headers = {}
     if info.get("client_id"):
@@ -120,15 +121,18 @@ def _expiry(expires: str, answer: Answer, asked: datetime) -> datetime:
     return asked + (until.astimezone(UTC) - there.astimezone(UTC))
 
 
-async def _subject_token(given: Any, source: str) -> str:
+async def _subject_token(info: Mapping[str, Any], source: str, now: Now) -> str:
     """The token of the other identity provider."""
+    given = info["credential_source"]
     if not isinstance(given, Mapping):
         raise UnauthenticatedError(f"'credential_source' of {source} is no object with keys")
     if "file" in given:
         path = str(given["file"])
         data = await asyncio.get_running_loop().run_in_executor(None, _read, path, source)
         return _in_format(data, given, f"the file {path} of {source}")
-    if "url" in given and not str(given.get("environment_id", "")).startswith("aws"):
+    if str(given.get("environment_id", "")).startswith("aws"):
+        return await aws_subject_token(given, info["audience"], source, now)
+    if "url" in given:
         headers = given.get("headers") or {}
         what = f"the source of the subject token of {source}"
         answer = await exchange("GET", str(given["url"]), what, headers=headers)
@@ -137,8 +141,9 @@ async def _subject_token(given: Any, source: str) -> str:
         return _in_format(answer.body, given, what)
     kinds = ", ".join(sorted(map(str, given)))
     raise UnauthenticatedError(
-        f"'credential_source' of {source} has {kinds}; known are those with 'file' and 'url'. For "
-        "others give creds= a function that returns {'gcs_oauth_token': ..., 'expires_at': ...}"
+        f"'credential_source' of {source} has {kinds}; known are those with 'file', 'url', and of "
+        "AWS. For others give creds= a function that returns {'gcs_oauth_token': ..., "
+        "'expires_at': ...}"
     )
 
 

@@ -19,6 +19,7 @@ from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from urllib.parse import unquote
 
 import aiohttp
 import google_crc32c
@@ -29,8 +30,9 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 from yarl import URL
 
-__all__ = ["EMAIL", "Cloud", "client_secrets", "running_cloud"]
+__all__ = ["AWS_TYPE", "EMAIL", "Cloud", "client_secrets", "running_cloud"]
 
+AWS_TYPE = "urn:ietf:params:aws:token-type:aws4_request"
 EMAIL = "job@pro.iam.gserviceaccount.com"
 _PASSED_ON = ("authorization", "range", "content-type", "accept-encoding")
 _OF_A_HOP = ("content-length", "transfer-encoding", "connection", "date")
@@ -186,7 +188,9 @@ class _Handlers:
         return web.json_response({**self.cloud.give("code"), "refresh_token": refresh_token})
 
     def _of_exchange(self, form: Mapping[str, str]) -> web.Response:
-        if form["subject_token"] != "subject-1":
+        if form["subject_token_type"] == AWS_TYPE:
+            self.cloud.seen["aws"] = json.loads(unquote(form["subject_token"]))
+        elif form["subject_token"] != "subject-1":
             return _refusal("invalid_grant", "The subject token is not valid.")
         return web.json_response(self.cloud.give("exchange"))
 
@@ -199,6 +203,16 @@ class _Handlers:
     async def subject(self, request: web.Request) -> web.Response:
         assert request.headers["X-Key"] == "k"
         return web.json_response({"value": "subject-1"})
+
+    async def aws(self, request: web.Request) -> web.Response:
+        """As the metadata service of AWS, which wants a session first."""
+        if request.method == "PUT":
+            assert request.headers["X-aws-ec2-metadata-token-ttl-seconds"] == "300"
+            return web.Response(text="session-1")
+        assert request.headers["X-aws-ec2-metadata-token"] == "session-1"
+        keys = {"AccessKeyId": "AKID", "SecretAccessKey": "hush", "Token": "token-1"}
+        texts = {"zone": "eu-west-1b", "roles": "job", "roles/job": json.dumps(keys)}
+        return web.Response(text=texts[request.match_info["path"]])
 
     async def impersonate(self, request: web.Request) -> web.Response:
         """As iamcredentials.googleapis.com answers generateAccessToken."""
@@ -309,6 +323,7 @@ async def _running(upstream: str | None) -> AsyncIterator[Cloud]:
     app.router.add_get(
         "/computeMetadata/v1/instance/service-accounts/default/token", handlers.metadata
     )
+    app.router.add_route("*", "/aws/{path:.*}", handlers.aws)
     app.router.add_get("/subject", handlers.subject)
     app.router.add_get("/auth", handlers.auth)
     app.router.add_post("/impersonate/{account}", handlers.impersonate)

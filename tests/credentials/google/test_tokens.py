@@ -15,7 +15,7 @@ from aiolake.credentials.google import provider_of
 from aiolake.credentials.google_creds import parse
 from aiolake.credentials.values import BearerCredential
 from aiolake.errors import InvalidInputError, TransientStoreError, UnauthenticatedError
-from tests.credentials.google.cloud import EMAIL, Cloud, running_cloud
+from tests.credentials.google.cloud import AWS_TYPE, EMAIL, Cloud, running_cloud
 
 
 @pytest.fixture
@@ -163,6 +163,34 @@ async def test_a_token_of_another_provider_is_exchanged(cloud: Cloud, tmp_path: 
         assert cloud.seen["token-exchange"]["scope"].endswith("/devstorage.read_write")
 
 
+async def test_an_identity_of_aws_is_shown_by_a_signed_request(
+    cloud: Cloud, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = {
+        "environment_id": "aws1",
+        "region_url": f"{cloud.url}/aws/zone",
+        "url": f"{cloud.url}/aws/roles",
+        "imdsv2_session_token_url": f"{cloud.url}/aws/session",
+    }
+    for name in ("AWS_REGION", "AWS_DEFAULT_REGION", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.delenv(name, raising=False)
+    given = {**external(cloud, source), "subject_token_type": AWS_TYPE}
+    assert (await fetched(given)).token.startswith("ya29.exchange.")
+    headers = {each["key"]: each["value"] for each in cloud.seen["aws"]["headers"]}
+    assert headers["host"] == "sts.eu-west-1.amazonaws.com"
+    assert headers["x-amz-security-token"] == "token-1"
+    assert headers["x-goog-cloud-target-resource"] == given["audience"]
+    with pytest.raises(UnauthenticatedError, match="set AWS_REGION"):
+        await fetched({**given, "credential_source": {"environment_id": "aws1"}})
+    monkeypatch.setenv("AWS_REGION", "us-east-2")
+    with pytest.raises(UnauthenticatedError, match="set AWS_ACCESS_KEY_ID"):
+        await fetched({**given, "credential_source": {"environment_id": "aws1"}})
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKID2")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "hush")
+    await fetched({**given, "credential_source": {"environment_id": "aws1"}})
+    assert "sts.us-east-2" in cloud.seen["aws"]["url"]
+
+
 async def test_an_exchange_may_show_a_client(cloud: Cloud, tmp_path: Path) -> None:
     (tmp_path / "token").write_text("subject-1")
     source = {"file": str(tmp_path / "token")}
@@ -210,8 +238,7 @@ async def test_who_may_not_act_as_an_account_is_told_the_role(cloud: Cloud) -> N
     ("source", "words"),
     [
         ({"file": "/no/such/token"}, "/no/such/token"),
-        ({"executable": {"command": "x"}}, "known are those with 'file' and 'url'"),
-        ({"environment_id": "aws1", "url": "http://169.254.169.254"}, "known are those"),
+        ({"executable": {"command": "x"}}, "known are those with 'file', 'url'"),
     ],
 )
 async def test_a_subject_token_that_is_not_there(
