@@ -8,6 +8,8 @@ from aiolake._aio import Guard
 from aiolake.options import Options
 from aiolake.stores.base import Buffer
 from aiolake.stores.transport.general import General
+from aiolake.stores.transport.lane.head import UnusualError
+from aiolake.stores.transport.lane.lane import Lane
 from aiolake.stores.transport.values import Origin, Response, TransportStatistics
 
 __all__ = ["Transport"]
@@ -24,7 +26,9 @@ class Transport:
 
     def __init__(self, options: Options) -> None:
         connect_s = options.connect_timeout.total_seconds()
-        self._general = General(connect_s, options.stall_timeout.total_seconds())
+        stall_s = options.stall_timeout.total_seconds()
+        self._lane = Lane(connect_s, stall_s)
+        self._general = General(connect_s, stall_s)
         self._guard = Guard("an HTTP client")
         self._in_use = 0
         self._n_requests = 0
@@ -62,18 +66,33 @@ class Transport:
         self._in_use += 1
         self._n_requests += 1
         try:
-            response = await self._general.send(origin, method, target, headers, body)
+            response = await self._sent(origin, method, target, headers, body)
         finally:
             self._in_use -= 1
         self._bytes_read += len(response.body)
         return response
 
+    async def _sent(
+        self,
+        origin: Origin,
+        method: str,
+        target: str,
+        headers: Mapping[str, str],
+        body: Sequence[Buffer],
+    ) -> Response:
+        if not body and self._lane.takes(origin, method):
+            try:
+                return await self._lane.send(origin, method, target, headers)
+            except UnusualError:
+                pass  # it changes nothing, so it may be sent again, by who reads every answer
+        return await self._general.send(origin, method, target, headers, body)
+
     def statistics(self) -> TransportStatistics:
         """What it is doing now."""
         return TransportStatistics(
             in_use=self._in_use,
-            idle=0,
-            opened=0,
+            idle=self._lane.n_idle,
+            opened=self._lane.n_opened,
             requests=self._n_requests,
             bytes_read=self._bytes_read,
         )
@@ -83,4 +102,7 @@ class Transport:
         if self._guard.forked:
             return
         self._guard.close()
-        await self._general.aclose()
+        try:
+            await self._lane.aclose()
+        finally:
+            await self._general.aclose()

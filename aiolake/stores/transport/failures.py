@@ -9,7 +9,7 @@ import ssl
 from aiolake.errors import AiolakeError, StoreError, TransientStoreError
 from aiolake.stores.transport.values import Origin
 
-__all__ = ["connection_failure", "innermost", "is_tls_mismatch"]
+__all__ = ["connection_failure", "innermost", "is_tls_mismatch", "not_public"]
 
 _TLS_TO_PLAIN = ("WRONG_VERSION_NUMBER", "HTTP_REQUEST", "RECORD_LAYER_FAILURE")
 
@@ -53,6 +53,14 @@ def connection_failure(error: BaseException, origin: Origin, what: str) -> Aiola
     words = str(cause) or type(cause).__name__
     return TransientStoreError(
         f"{what}: the connection to {origin.url} was lost ({words})", host=origin.host
+    )
+
+
+def not_public(origin: Origin, what: str) -> str:
+    """Words for an address that a dataset may not lead to."""
+    return (
+        f"{what}: {origin.host!r} is at a private address, or of this machine: a dataset may not "
+        "lead there; name the prefix in links=[...] if you mean it"
     )
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import errno
-import ipaddress
 import socket
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack
@@ -17,7 +16,8 @@ from yarl import URL
 
 from aiolake.errors import AiolakeError, PermissionDeniedError, TransientStoreError
 from aiolake.stores.base import Buffer, total_nbytes
-from aiolake.stores.transport.failures import connection_failure, innermost
+from aiolake.stores.transport.failures import connection_failure, innermost, not_public
+from aiolake.stores.transport.public import is_public
 from aiolake.stores.transport.trust import trusted
 from aiolake.stores.transport.values import CutShortError, Origin, Response, Tls
 
@@ -56,7 +56,7 @@ class General:
         body: Sequence[Buffer],
     ) -> Response:
         """As ``Transport.send``."""
-        session = self._session(origin)
+        session = self._session(origin, method)
         request = _Request(origin, method, target, headers, body)
         try:
             return await self._once(session, request)
@@ -104,11 +104,7 @@ class General:
     def _failure(self, error: BaseException, request: _Request) -> AiolakeError:
         origin, method = request.origin, request.method
         if isinstance(innermost(error), _NotPublicError):
-            return PermissionDeniedError(
-                f"{method}: {origin.host!r} is at a private address, or of this machine: a "
-                "dataset may not lead there; name the prefix in links=[...] if you mean it",
-                host=origin.host,
-            )
+            return PermissionDeniedError(not_public(origin, method), host=origin.host)
         if isinstance(error, TimeoutError):
             return TransientStoreError(
                 f"{method}: {origin.url} did not answer in time (Options.connect_timeout, "
@@ -117,9 +113,9 @@ class General:
             )
         return connection_failure(error, origin, method)
 
-    def _session(self, origin: Origin) -> aiohttp.ClientSession:
+    def _session(self, origin: Origin, method: str) -> aiohttp.ClientSession:
         if origin.public_only:
-            _refuse_private(origin)
+            _refuse_private(origin, method)
         slot = origin.tls, origin.public_only
         session = self._sessions.get(slot)
         if session is None:
@@ -205,7 +201,7 @@ class _PublicResolver(AbstractResolver):
     ) -> list[ResolveResult]:
         loop = asyncio.get_running_loop()
         found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-        public = [each for each in found if _is_public(str(each[4][0]))]
+        public = [each for each in found if is_public(str(each[4][0]))]
         if not public:
             raise _NotPublicError(f"{host} has no public address")
         return [_resolved(host, each) for each in public]
@@ -226,21 +222,11 @@ def _resolved(host: str, found: Any) -> ResolveResult:
     )
 
 
-def _is_public(address: str) -> bool:
-    found = ipaddress.ip_address(address.partition("%")[0])
-    mapped = getattr(found, "ipv4_mapped", None)
-    return (mapped or found).is_global and not found.is_multicast
-
-
-def _refuse_private(origin: Origin) -> None:
+def _refuse_private(origin: Origin, method: str) -> None:
     """Addresses written as numbers are not resolved, so they are looked at here."""
     try:
-        public = _is_public(origin.host)
+        public = is_public(origin.host)
     except ValueError:
         return  # a name
     if not public:
-        raise PermissionDeniedError(
-            f"{origin.host} is a private address, or of this machine: a dataset may not lead "
-            "there; name the prefix in links=[...] if you mean it",
-            host=origin.host,
-        )
+        raise PermissionDeniedError(not_public(origin, method), host=origin.host)

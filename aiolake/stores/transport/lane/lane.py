@@ -1,0 +1,182 @@
+"""The fast lane: who gets a connection, retries one that had died idle, and watches for stalls."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from functools import partial
+from urllib.request import getproxies, proxy_bypass
+
+from aiolake.errors import AiolakeError, PermissionDeniedError, TransientStoreError
+from aiolake.stores.transport.failures import connection_failure, not_public
+from aiolake.stores.transport.lane.connection import Connection, LostError, StalledError
+from aiolake.stores.transport.lane.head import request_bytes
+from aiolake.stores.transport.lane.pool import Pool
+from aiolake.stores.transport.public import is_public
+from aiolake.stores.transport.trust import trusted
+from aiolake.stores.transport.values import CutShortError, Origin, Response
+
+__all__ = ["Lane"]
+
+_IDLE_S = 15.0
+"""Servers keep idle connections for 20 s and more; who closes first sends into no closed one."""
+
+
+class Lane:
+    """GET and HEAD over connections of its own.
+
+    Args:
+        connect_s: To connect, TLS included.
+        stall_s: Without a byte.
+    """
+
+    def __init__(self, connect_s: float, stall_s: float) -> None:
+        self._connect_s = connect_s
+        self._stall_s = stall_s
+        self._pool: Pool[Connection] = Pool()
+        self._proxied: dict[Origin, bool] = {}
+        self._watch: asyncio.TimerHandle | None = None
+        self._all_ended: asyncio.Event | None = None
+        self._n_open = 0
+        self.n_opened = 0
+
+    @property
+    def n_idle(self) -> int:
+        """Connections kept for the next request."""
+        return self._pool.n_idle
+
+    @property
+    def n_used(self) -> int:
+        """Connections that serve a request now."""
+        return self._pool.n_used
+
+    def takes(self, origin: Origin, method: str) -> bool:
+        """Whether a request without a body is for this lane."""
+        if method != "GET" and method != "HEAD":
+            return False
+        proxied = self._proxied.get(origin)
+        if proxied is None:
+            proxied = self._proxied[origin] = not origin.public_only and _is_proxied(origin)
+        return not proxied
+
+    async def send(
+        self, origin: Origin, method: str, target: str, headers: Mapping[str, str]
+    ) -> Response:
+        """As ``Transport.send``.
+
+        Raises:
+            UnusualError: The answer is not for this lane; send the request by another.
+        """
+        request = request_bytes(method, target, origin.authority, headers)
+        reused = True
+        while reused:
+            connection = self._pool.take(origin)
+            reused = connection is not None
+            connection = connection or await self._connect(origin, method)
+            try:
+                response = await connection.exchange(request, method)
+            except LostError as error:
+                reader = connection.reader
+                if reused and (reader is None or not reader.begun):
+                    continue  # it had died while it was idle, and the server saw nothing
+                raise self._lost(error, connection, origin, method) from error
+            except StalledError as error:
+                raise self._lost(error, connection, origin, method) from error
+            if connection.usable:
+                self._pool.give_back(origin, connection, connection.progress)
+            else:
+                connection.abort()
+            return response
+        raise AssertionError("a fresh connection answers or fails")
+
+    async def aclose(self) -> None:
+        """Close every connection, and wait until they are closed; idempotent."""
+        if self._watch is not None:
+            self._watch.cancel()
+            self._watch = None
+        for connection in self._pool.take_all():
+            connection.abort()
+        if self._n_open:
+            self._all_ended = asyncio.Event()
+            await self._all_ended.wait()
+
+    async def _connect(self, origin: Origin, method: str) -> Connection:
+        loop = asyncio.get_running_loop()
+        connection = Connection(self._made, partial(self._ended, origin))
+        secure = origin.scheme == "https"
+        try:
+            async with asyncio.timeout(self._connect_s):
+                await loop.create_connection(
+                    lambda: connection,
+                    origin.host,
+                    origin.port,
+                    ssl=trusted(origin.tls) if secure else None,
+                    server_hostname=origin.host if secure else None,
+                )
+        except TimeoutError as error:
+            raise TransientStoreError(
+                f"{method}: {origin.url} could not be connected to within {self._connect_s:g} s "
+                "(Options.connect_timeout); check the network, and the port",
+                host=origin.host,
+            ) from error
+        except OSError as error:
+            raise connection_failure(error, origin, method) from error
+        if origin.public_only and not is_public(connection.peer):
+            connection.abort()
+            raise PermissionDeniedError(not_public(origin, method), host=origin.host)
+        self._pool.add(connection)
+        self.n_opened += 1
+        self._look_after()
+        return connection
+
+    def _made(self, connection: Connection) -> None:
+        self._n_open += 1
+
+    def _ended(self, origin: Origin, connection: Connection) -> None:
+        self._n_open -= 1
+        self._pool.forget(origin, connection)
+        if self._all_ended is not None and not self._n_open:
+            self._all_ended.set()
+
+    def _look_after(self) -> None:
+        """One timer for all connections, while there are any."""
+        if self._watch is None and self._n_open:
+            pause = min(1.0, self._stall_s / 4)
+            self._watch = asyncio.get_running_loop().call_later(pause, self._look)
+
+    def _look(self) -> None:
+        self._watch = None
+        now = asyncio.get_running_loop().time()
+        for connection in list(self._pool.used):
+            if connection.busy and now - connection.progress > self._stall_s:
+                connection.stall()
+        for connection in self._pool.take_old(now - _IDLE_S):
+            connection.abort()
+        self._look_after()
+
+    def _lost(
+        self, error: Exception, connection: Connection, origin: Origin, method: str
+    ) -> AiolakeError:
+        stalled = isinstance(error, StalledError)
+        why = (
+            f"nothing came for {self._stall_s:g} s (Options.stall_timeout)"
+            if stalled
+            else "it ended"
+        )
+        cut = None if connection.reader is None else connection.reader.cut()
+        if cut is not None and cut[0].status in (200, 206):
+            response, received = cut
+            failure = CutShortError(
+                f"{method}: the answer of {origin.url} was cut short after {len(received)} bytes "
+                f"of {response.headers.get('content-length', 'an unknown number')}: {why}",
+                host=origin.host,
+            )
+            failure.received, failure.response = received, response
+            return failure
+        if stalled:
+            return TransientStoreError(f"{method}: {origin.url}: {why}", host=origin.host)
+        return connection_failure(error, origin, method)
+
+
+def _is_proxied(origin: Origin) -> bool:
+    return origin.scheme in getproxies() and not proxy_bypass(origin.host)
