@@ -49,10 +49,10 @@ def request_bytes(method: str, target: str, authority: str, headers: Mapping[str
     Raises:
         InvalidInputError: A line break, or what is not Latin-1, within the target or a header.
     """
-    lines = [f"{method} {target} HTTP/1.1\r\nHost: {authority}\r\nAccept-Encoding: identity\r\n"]
-    lines += [f"{name}: {value}\r\n" for name, value in headers.items()]
-    text = "".join(lines)
-    if text.count("\n") != len(headers) + 3 or text.count("\r") != len(headers) + 3:
+    all_headers = {"Host": authority, "Accept-Encoding": "identity", **headers}
+    lines = [f"{name}: {value}\r\n" for name, value in all_headers.items()]
+    text = f"{method} {target} HTTP/1.1\r\n{''.join(lines)}"
+    if text.count("\n") != len(lines) + 1 or text.count("\r") != len(lines) + 1:
         raise InvalidInputError("a line break within a request's target or header is refused")
     try:
         return f"{text}\r\n".encode("latin-1")
