@@ -6,7 +6,7 @@ branches did what cannot be told apart, the merge is refused and says why.
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -16,7 +16,16 @@ import msgspec
 import numpy as np
 
 from aiolake.errors import ConflictError, InvalidInputError, NotFoundError
-from aiolake.format.entry import Description, Effects, Entry, LogState, Piece, RowRuns, Snapshot
+from aiolake.format.entry import (
+    Description,
+    Effects,
+    Entry,
+    ListRef,
+    LogState,
+    Piece,
+    RowRuns,
+    Snapshot,
+)
 from aiolake.format.keys import NOTHING, KeyIndex, Records
 from aiolake.ranges import EMPTY, Runs
 from aiolake.types import Column, Schema
@@ -27,6 +36,7 @@ from aiolake.versions.head import Head, require_dataset, snapshot_of
 from aiolake.versions.intents import BaseIntent, Body, branch_head, named
 from aiolake.versions.keys import Hashes, KeyCache, NoCache, find_keys, read_records, spill_keys
 from aiolake.versions.lineage import Changes, Lineage, changes_of, lineage
+from aiolake.versions.overlay import Claims, OrderError, laid_anew, laid_over
 from aiolake.versions.steps import Steps
 
 __all__ = ["Merge"]
@@ -89,7 +99,7 @@ class Merge(BaseIntent):
         if not past.theirs:
             raise self._refused(f"snapshot {source.n} is part of it already; refresh")
         try:
-            return (yield from self._of(past, parent, source, state.next_row_id))
+            return (yield from self._of(past, parent, source))
         except NotFoundError as error:
             base = past.base
             if "key" not in error.context or base is None or base.n >= state.expire_below:
@@ -100,14 +110,13 @@ class Merge(BaseIntent):
                 snapshot=base.n,
             ) from error
 
-    def _of(self, past: Lineage, parent: Entry, source: Entry, next_row_id: int) -> Steps[_Merged]:
+    def _of(self, past: Lineage, parent: Entry, source: Entry) -> Steps[_Merged]:
         theirs = yield from changes_of(past.theirs)
         if not past.ours:
             return _fast_forward(source, theirs)
         ours = yield from changes_of(past.ours)
         self._check(past, ours, theirs)
-        assert past.base is not None
-        sides = yield from _loaded(past.base, parent, source, ours, theirs, next_row_id)
+        sides = yield from _loaded(parent, source, ours, theirs)
         return (yield from self._joined(sides))
 
     def _refused(self, why: str, **context: Any) -> ConflictError:
@@ -159,25 +168,17 @@ class Merge(BaseIntent):
         ours, theirs = sides.ours, sides.theirs
         description = self._described(sides)
         kept = {column.id for column in description.schema.columns}
-        pieces = [piece for piece in sides.new_pieces if piece.column in kept]
-        fills = _fills(sides, description)
-        under = self._goes_under(sides, pieces)
         keys, replaced = yield from self._keys(sides)
         gone = _union(theirs.deleted, replaced)
         rows = sides.our_rows.difference(gone).concat(sides.brought)
-        base = sides.parent
-        if under:
-            listed = yield from load_lists(base.lists)
-            all_pieces = (*fills, *pieces, *listed, *base.pieces)
-        else:
-            all_pieces = (*base.pieces, *fills, *pieces)
+        lists, pieces = yield from self._laid(sides, description, rows)
         snapshot = msgspec.structs.replace(
-            base,
+            sides.parent,
             description=description,
             listed_description=None,
             rows=RowRuns(n=len(rows), tail=tuple(rows.flat())),
-            lists=() if under else base.lists,
-            pieces=all_pieces,
+            lists=lists,
+            pieces=pieces,
         )
         effects = Effects(
             appended=len(sides.brought),
@@ -204,25 +205,32 @@ class Merge(BaseIntent):
         metadata = _changed(ours.metadata, source.metadata, changed, "")
         return msgspec.structs.replace(ours, schema=schema, metadata=metadata)
 
-    def _goes_under(self, sides: _Sides, pieces: Sequence[Piece]) -> bool:
-        """Whether the pieces they have beside ours lie under ours rather than over them.
+    def _laid(
+        self, sides: _Sides, description: Description, rows: Runs
+    ) -> Steps[tuple[tuple[ListRef, ...], tuple[Piece, ...]]]:
+        """Lists and pieces in which every row has its value: ours, and over them some of theirs.
 
-        An ``optimize`` there gives all rows new pieces: over ours they would undo our updates.
+        Where that cannot do (an ``optimize`` there gave all rows new pieces, which would undo
+        updates here), all pieces are laid anew. Lists that begin both are not read before that.
         """
-        ours, theirs = sides.ours, sides.theirs
-        covering = [
-            Runs.from_flat(piece.rows).difference(sides.brought)
-            for piece in pieces
-            if piece.column in ours.updated_columns
-        ]
-        if not any(runs.intersects(ours.updated) for runs in covering):
-            return False
-        if theirs.updated:
+        ours, theirs = sides.parent, sides.source
+        claims = [_claims(sides, column, rows) for column in description.schema.columns]
+        n_shared = _n_shared(ours.lists, theirs.lists)
+        mine = yield from _pieces_of(ours, n_shared)
+        other = yield from _pieces_of(theirs, n_shared)
+        over = [laid_over(mine[each.column], other[each.column], each) for each in claims]
+        if all(pieces is not None for pieces in over):
+            return ours.lists, (*ours.pieces, *(p for pieces in over for p in pieces or ()))
+        mine = yield from _pieces_of(ours, 0)
+        other = yield from _pieces_of(theirs, 0)
+        try:
+            anew = [laid_anew(mine[each.column], other[each.column], each) for each in claims]
+        except OrderError:
             raise self._refused(
                 "it was optimized, and both updated values: its updates cannot be told from "
                 "values that were only rewritten; make its updates again here, in a transaction"
-            )
-        return True
+            ) from None
+        return (), tuple(piece for pieces in anew for piece in pieces)
 
     def _keys(self, sides: _Sides) -> Steps[tuple[WriteKeys | None, Runs]]:
         """What becomes of the index of keys, and which of our rows have a key of theirs."""
@@ -267,22 +275,14 @@ class _Sides:
     our_rows: Runs
     their_rows: Runs
     brought: Runs
-    new_pieces: tuple[Piece, ...]
-    next_row_id: int
 
 
-def _loaded(
-    base: Entry, parent: Entry, source: Entry, ours: Changes, theirs: Changes, next_row_id: int
-) -> Steps[_Sides]:
-    assert base.snapshot is not None
+def _loaded(parent: Entry, source: Entry, ours: Changes, theirs: Changes) -> Steps[_Sides]:
     assert parent.snapshot is not None
     assert source.snapshot is not None
     our_rows = yield from load_rows(parent.snapshot.rows)
     their_rows = yield from load_rows(source.snapshot.rows)
     brought = their_rows.intersection(theirs.appended).difference(our_rows)
-    new_pieces = yield from _new_pieces(
-        source.snapshot, base.snapshot, parent.snapshot, brought, our_rows.difference(their_rows)
-    )
     return _Sides(
         parent=parent.snapshot,
         source=source.snapshot,
@@ -294,82 +294,38 @@ def _loaded(
         our_rows=our_rows,
         their_rows=their_rows,
         brought=brought,
-        new_pieces=new_pieces,
-        next_row_id=next_row_id,
     )
 
 
-def _new_pieces(
-    source: Snapshot, base: Snapshot, ours: Snapshot, brought: Runs, our_own: Runs
-) -> Steps[tuple[Piece, ...]]:
-    """Pieces of a snapshot that no other one has, and those over them; oldest first.
-
-    Defaults reach over rows of other branches too: of them only what is not ``our_own``, and of
-    those that we rewrote what is ``brought``. Lists all have are not read.
-    """
-    shared = set(source.lists) & set(base.lists) & set(ours.lists)
-    mine = yield from _pieces_of(source, shared)
-    held = Counter((yield from _pieces_of(ours, shared)))
-    known = held | Counter((yield from _pieces_of(base, shared)))
-    new: list[Piece] = []
-    # A rewritten piece laid over others without what lies over it there would undo that: an
-    # update that both have, which came to the source by a merge after it was optimized.
-    covers: dict[int, _Cover] = {}
-    for piece in mine:
-        cover = covers.setdefault(piece.column, _Cover())
-        if known[piece] and not cover.touches(piece):
-            known[piece] -= 1
-            if piece in held or piece.constant is None:
-                continue
-            piece = _with_rows(piece, Runs.from_flat(piece.rows).intersection(brought))
-        elif piece.constant is not None:
-            piece = _with_rows(piece, Runs.from_flat(piece.rows).difference(our_own))
-        if piece.rows:
-            cover.add(piece)
-            new.append(piece)
-    return tuple(new)
+def _n_shared(ours: Sequence[ListRef], theirs: Sequence[ListRef]) -> int:
+    """How many lists begin both."""
+    pairs = zip(ours, theirs, strict=False)
+    return next((i for i, (a, b) in enumerate(pairs) if a != b), min(len(ours), len(theirs)))
 
 
-def _with_rows(piece: Piece, rows: Runs) -> Piece:
-    return msgspec.structs.replace(piece, rows=tuple(rows.flat()))
+def _pieces_of(snapshot: Snapshot, n_left_out: int) -> Steps[defaultdict[int, list[Piece]]]:
+    """The pieces of each column, oldest first, without those of its first lists."""
+    listed = yield from load_lists(snapshot.lists[n_left_out:])
+    found: defaultdict[int, list[Piece]] = defaultdict(list)
+    for piece in (*listed, *snapshot.pieces):
+        found[piece.column].append(piece)
+    return found
 
 
-class _Cover:
-    """The rows of some pieces of a column, joined only when they are asked for."""
-
-    def __init__(self) -> None:
-        self._rows = EMPTY
-        self._more: list[Runs] = []
-
-    def add(self, piece: Piece) -> None:
-        self._more.append(Runs.from_flat(piece.rows))
-
-    def touches(self, piece: Piece) -> bool:
-        """Whether they hold a row of a piece."""
-        for rows in self._more:
-            self._rows = _union(self._rows, rows)
-        self._more.clear()
-        return bool(self._rows) and self._rows.intersects(Runs.from_flat(piece.rows))
-
-
-def _pieces_of(snapshot: Snapshot, without: set[Any]) -> Steps[tuple[Piece, ...]]:
-    lists = tuple(ref for ref in snapshot.lists if ref not in without)
-    return (*(yield from load_lists(lists)), *snapshot.pieces)
-
-
-def _fills(sides: _Sides, description: Description) -> list[Piece]:
-    """Defaults: of columns only we have for their rows, of columns only they have for ours."""
-    theirs = {column.id for column in sides.their_description.schema.columns}
-    ours = {column.id for column in sides.described.schema.columns}
-    fills = []
-    for column in description.schema.columns:
-        if column.id not in theirs and sides.brought:
-            rows = tuple(sides.brought.flat())
-            fills.append(Piece(column=column.id, rows=rows, constant=column.default))
-        elif column.id not in ours and sides.next_row_id:
-            rows = (0, sides.next_row_id)
-            fills.append(Piece(column=column.id, rows=rows, constant=column.default))
-    return fills
+def _claims(sides: _Sides, column: Column, rows: Runs) -> Claims:
+    """Whose value each row has: of rows both have, that of who updated it."""
+    brought, their_rows = sides.brought, sides.their_rows
+    ours, theirs, fill = rows.difference(their_rows), brought, EMPTY
+    if all(column.id != each.id for each in sides.their_description.schema.columns):
+        ours, theirs, fill = rows.difference(brought), EMPTY, brought
+    elif all(column.id != each.id for each in sides.described.schema.columns):
+        ours, theirs, fill = EMPTY, rows.intersection(their_rows), ours
+    else:
+        if column.id in sides.theirs.updated_columns:
+            theirs = _union(theirs, sides.theirs.updated.intersection(rows))
+        if column.id in sides.ours.updated_columns:
+            ours = _union(ours, sides.ours.updated.intersection(rows).difference(theirs))
+    return Claims(column.id, rows, ours, theirs, fill, column.default)
 
 
 def _about(column: Column, theirs: Column | None, changed: set[str]) -> Column:
