@@ -180,8 +180,8 @@ def _joined(pieces: list[bytes]) -> Buffer:
 def _cut(response: aiohttp.ClientResponse, pieces: list[bytes], request: _Request) -> CutShortError:
     received = _joined(pieces)
     error = CutShortError(
-        f"{request.method}: the answer of {request.origin.url} ended after {len(received)} bytes "
-        f"of {response.headers.get('Content-Length', 'an unknown number')}",
+        f"{request.method}: the answer of {request.origin.url} was cut short after {len(received)} "
+        f"bytes of {response.headers.get('Content-Length', 'an unknown number')}",
         host=request.origin.host,
     )
     error.received = received

@@ -1,0 +1,434 @@
+"""Both ways a request may go, the fast lane and aiohttp, against a server of every kind."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import random
+import ssl
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+import trustme
+
+from aiolake._aio import Tasks, map_concurrently
+from aiolake.errors import (
+    AiolakeError,
+    ClosedError,
+    PermissionDeniedError,
+    StoreError,
+    TransientStoreError,
+)
+from aiolake.options import Options
+from aiolake.stores.base import Buffer
+from aiolake.stores.transport.client import Transport
+from aiolake.stores.transport.values import CutShortError, Origin, Response, Tls
+from aiolake.testing import cancel_at_each_step
+from tests.transport.server import Request, Server, Writer, always, in_a_thread, ok, reset, serving
+
+BODY = bytes(range(256)) * 80
+OPTIONS = Options(stall_timeout=timedelta(seconds=0.3), connect_timeout=timedelta(seconds=2))
+WAYS = ("lane", "aiohttp")
+
+
+@pytest.fixture(params=WAYS)
+def way(request: pytest.FixtureRequest) -> str:
+    name: str = request.param
+    return name
+
+
+@asynccontextmanager
+async def transport(way: str, options: Options = OPTIONS) -> AsyncIterator[Transport]:
+    made = Transport(options)
+    if way == "aiohttp":
+        made._lane.takes = lambda *_: False  # type: ignore[method-assign]
+    try:
+        yield made
+    finally:
+        await made.aclose()
+        assert made.statistics().in_use == 0
+        assert made._lane.n_used == made._lane.n_idle == 0
+
+
+async def get(client: Transport, server: Server, target: str = "/x") -> Response:
+    return await client.send(server.origin, "GET", target, {})
+
+
+async def ranged(request: Request, writer: Writer) -> None:
+    """Bytes of BODY, as the Range header says."""
+    first, last = request.headers["range"].removeprefix("bytes=").split("-")
+    part = BODY[int(first) : int(last) + 1]
+    writer.write(ok(part, "206 Partial Content"))
+    await writer.drain()
+
+
+class TestGoodAnswers:
+    async def test_connections_are_used_again(self, way: str) -> None:
+        async with serving(always(ok(BODY))) as server, transport(way) as client:
+            for _ in range(5):
+                assert bytes((await get(client, server)).body) == BODY
+            assert server.n_connections == 1
+            await map_concurrently(lambda _: get(client, server), range(8))
+            assert 1 < server.n_connections <= 9
+
+    async def test_headers_target_and_host_arrive_as_they_are(self, way: str) -> None:
+        async with serving(always(ok(b""))) as server, transport(way) as client:
+            headers = {"range": "bytes=1-2", "x-amz-date": "now", "authorization": "a b=c, d"}
+            await client.send(server.origin, "GET", "/a%2Fb%20c//d?x=%2F&y", headers)
+            (request,) = server.requests
+            assert request.target == "/a%2Fb%20c//d?x=%2F&y"
+            assert request.headers["host"] == server.origin.authority
+            assert {name: request.headers[name] for name in headers} == headers
+            assert request.headers["accept-encoding"] == "identity"
+
+    @pytest.mark.parametrize("status", ["404 Not Found", "503 Slow Down", "301 Moved", "412 No"])
+    async def test_every_status_is_an_answer(self, way: str, status: str) -> None:
+        more = "Location: http://127.0.0.1:1/\r\nX-Odd: ä\r\n"
+        async with (
+            serving(always(ok(b"<Error/>", status, more))) as server,
+            transport(way) as client,
+        ):
+            response = await get(client, server)
+            assert response.status == int(status[:3])
+            assert bytes(response.body) == b"<Error/>"
+            assert response.headers["location"] == "http://127.0.0.1:1/"
+            assert len(server.requests) == 1
+
+    async def test_head(self, way: str) -> None:
+        head = b"HTTP/1.1 200 OK\r\nContent-Length: 1234\r\nETag: x\r\n\r\n"
+        async with serving(always(head)) as server, transport(way) as client:
+            for _ in range(2):
+                response = await client.send(server.origin, "HEAD", "/x", {})
+                assert (response.status, response.headers["content-length"]) == (200, "1234")
+            assert server.n_connections == 1
+
+    async def test_a_body_in_chunks(self, way: str) -> None:
+        data = (
+            b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n2\r\nde\r\n0\r\n\r\n"
+        )
+        async with serving(always(data)) as server, transport(way) as client:
+            for _ in range(2):
+                assert bytes((await get(client, server)).body) == b"abcde"
+            assert server.n_connections == 1
+
+    async def test_what_the_lane_does_not_read_goes_by_the_other_way(self) -> None:
+        async def old(request: Request, writer: Writer) -> None:
+            writer.write(b"HTTP/1.0 200 OK\r\n\r\nuntil the end")
+            writer.close()
+
+        async with serving(old) as server, transport("lane") as client:
+            assert bytes((await get(client, server)).body) == b"until the end"
+            assert len(server.requests) == 2
+
+    async def test_bodies_go_out_in_pieces_with_a_length(self, way: str) -> None:
+        async with serving(always(ok(b""))) as server, transport(way) as client:
+            pieces: list[Buffer] = [b"one ", bytearray(b"two "), memoryview(BODY)]
+            await client.send(server.origin, "PUT", "/x", {"if-none-match": "*"}, pieces)
+            await client.send(server.origin, "PUT", "/empty", {})
+            whole, empty = server.requests
+            assert whole.body == b"one two " + BODY
+            assert "transfer-encoding" not in whole.headers
+            assert empty.headers["content-length"] == "0"
+
+    async def test_a_large_body(self, way: str) -> None:
+        body = os.urandom(1 << 20) * 9
+        async with serving(always(ok(body))) as server, transport(way) as client:
+            assert bytes((await get(client, server)).body) == body
+
+    async def test_what_was_received_is_nobody_elses(self, way: str) -> None:
+        async with serving(ranged) as server, transport(way) as client:
+
+            async def part(i: int) -> Response:
+                start = 100 * i
+                headers = {"range": f"bytes={start}-{start + 99}"}
+                return await client.send(server.origin, "GET", "/x", headers)
+
+            for _ in range(3):
+                found = await map_concurrently(part, range(100), limit=16)
+                assert [bytes(each.body) for each in found] == [
+                    BODY[100 * i : 100 * i + 100] for i in range(100)
+                ]
+            statistics = client.statistics()
+            assert statistics.requests == 300
+            assert statistics.bytes_read == 30_000
+
+
+class TestBadConnections:
+    async def test_an_idle_connection_that_was_closed_is_replaced(self, way: str) -> None:
+        async def once(request: Request, writer: Writer) -> None:
+            writer.write(ok(BODY))
+            await writer.drain()
+            await asyncio.sleep(0.02)
+            writer.close()
+
+        async with serving(once) as server, transport(way) as client:
+            for pause in (0, 0.1, 0):
+                assert bytes((await get(client, server)).body) == BODY
+                await asyncio.sleep(pause)
+
+    async def test_a_connection_that_dies_under_a_second_request_is_replaced_once(
+        self, way: str
+    ) -> None:
+        served: dict[Writer, int] = {}
+
+        async def answer(request: Request, writer: Writer) -> None:
+            served[writer] = served.get(writer, 0) + 1
+            if served[writer] == 2:
+                reset(writer)
+                raise ConnectionResetError
+            writer.write(ok(BODY))
+            await writer.drain()
+
+        async with serving(answer) as server, transport(way) as client:
+            await get(client, server)
+            assert bytes((await get(client, server)).body) == BODY
+            assert len(server.requests) == 3
+
+    async def test_a_write_is_never_sent_again(self, way: str) -> None:
+        n = 0
+
+        async def answer(request: Request, writer: Writer) -> None:
+            nonlocal n
+            n += 1
+            if n == 2:
+                reset(writer)
+                raise ConnectionResetError
+            writer.write(ok(b""))
+            await writer.drain()
+
+        async with serving(answer) as server, transport(way) as client:
+            await client.send(server.origin, "PUT", "/x", {}, [b"first"])
+            with pytest.raises(TransientStoreError):
+                await client.send(server.origin, "PUT", "/x", {}, [b"second"])
+            assert n == 2
+
+    @pytest.mark.parametrize("how", ["reset", "close"])
+    async def test_an_answer_that_ends_within_its_body(self, way: str, how: str) -> None:
+        async def answer(request: Request, writer: Writer) -> None:
+            writer.write(ok(BODY, "206 Partial Content", 'ETag: "e"\r\n')[:-10_000])
+            await writer.drain()
+            await asyncio.sleep(0.05)
+            if how == "reset":
+                reset(writer)
+            else:
+                writer.close()
+            raise ConnectionResetError
+
+        async with serving(answer) as server, transport(way) as client:
+            with pytest.raises(CutShortError) as caught:
+                await get(client, server)
+            error = caught.value
+            assert bytes(error.received) == BODY[:-10_000]
+            assert error.response is not None
+            assert error.response.headers["etag"] == '"e"'
+            assert str(len(BODY) - 10_000) in str(error)
+            assert len(server.requests) == 1
+
+    @pytest.mark.parametrize("sent", [b"", b"HTTP/1.1 2", b"HTTP/1.1 200 OK\r\nContent-Le"])
+    async def test_an_answer_that_ends_within_its_head(self, way: str, sent: bytes) -> None:
+        async def answer(request: Request, writer: Writer) -> None:
+            writer.write(sent)
+            await writer.drain()
+            writer.close()
+            raise ConnectionResetError
+
+        async with serving(answer) as server, transport(way) as client:
+            with pytest.raises(TransientStoreError) as caught:
+                await get(client, server)
+            assert not isinstance(caught.value, CutShortError)
+
+    @pytest.mark.parametrize("sent", [b"", ok(BODY)[:30], ok(BODY)[:-1]])
+    async def test_a_stall_ends(self, way: str, sent: bytes) -> None:
+        async def answer(request: Request, writer: Writer) -> None:
+            writer.write(sent)
+            await writer.drain()
+            await asyncio.sleep(5)
+
+        async with serving(answer) as server, transport(way) as client:
+            began = asyncio.get_running_loop().time()
+            with pytest.raises(TransientStoreError, match=r"stall_timeout|cut short"):
+                await get(client, server)
+            assert asyncio.get_running_loop().time() - began < 2
+
+    async def test_a_slow_answer_is_no_stall(self, way: str) -> None:
+        async def answer(request: Request, writer: Writer) -> None:
+            for piece in (b"HTTP/1.1 200 OK\r\n", b"Content-Length: 3\r\n\r\n", b"a", b"b", b"c"):
+                writer.write(piece)
+                await writer.drain()
+                await asyncio.sleep(0.12)
+
+        async with serving(answer) as server, transport(way) as client:
+            assert bytes((await get(client, server)).body) == b"abc"
+
+    async def test_nobody_listens(self, way: str) -> None:
+        async with serving(always(b"")) as server:
+            origin = server.origin
+        async with transport(way) as client:
+            with pytest.raises(
+                TransientStoreError, match=r"nothing listens at http://127\.0\.0\.1"
+            ):
+                await client.send(origin, "GET", "/", {})
+
+    async def test_an_unknown_name(self, way: str) -> None:
+        async with transport(way) as client:
+            with pytest.raises(TransientStoreError, match=r"'nosuchhost\.invalid' is not known"):
+                await client.send(Origin("http", "nosuchhost.invalid", 80), "GET", "/", {})
+
+
+@pytest.fixture(scope="module")
+def authority(tmp_path_factory: pytest.TempPathFactory) -> tuple[trustme.CA, str]:
+    ca = trustme.CA()
+    path = tmp_path_factory.mktemp("ca") / "ca.pem"
+    ca.cert_pem.write_to_path(str(path))
+    return ca, str(path)
+
+
+def context_of(ca: trustme.CA, name: str = "localhost") -> ssl.SSLContext:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    ca.issue_cert(name).configure_cert(context)
+    return context
+
+
+class TestTls:
+    async def test_a_trusted_server(self, way: str, authority: tuple[trustme.CA, str]) -> None:
+        ca, path = authority
+        body = BODY * 100
+        async with (
+            serving(always(ok(body)), context=context_of(ca), ca_file=path) as server,
+            transport(way) as client,
+        ):
+            for _ in range(3):
+                assert bytes((await get(client, server)).body) == body
+            assert server.n_connections == 1
+
+    async def test_a_server_nobody_vouches_for(
+        self, way: str, authority: tuple[trustme.CA, str]
+    ) -> None:
+        ca, path = authority
+        async with (
+            serving(always(ok(b"x")), context=context_of(ca), ca_file=path) as server,
+            transport(way) as client,
+        ):
+            origin = Origin("https", "localhost", server.port)
+            with pytest.raises(StoreError, match=r"not trusted.*verify=") as caught:
+                await client.send(origin, "GET", "/", {})
+            assert not isinstance(caught.value, TransientStoreError)
+            careless = Origin("https", "localhost", server.port, Tls(verify=False))
+            assert (await client.send(careless, "GET", "/", {})).status == 200
+
+    async def test_a_certificate_of_another_name(
+        self, way: str, authority: tuple[trustme.CA, str]
+    ) -> None:
+        ca, path = authority
+        async with (
+            serving(always(ok(b"")), context=context_of(ca, "other.example"), ca_file=path) as it,
+            transport(way) as client,
+        ):
+            with pytest.raises(StoreError, match="not trusted"):
+                await get(client, it)
+
+    async def test_tls_to_a_plain_port(self, way: str) -> None:
+        async def plain(request: Request, writer: Writer) -> None:
+            raise AssertionError("no request can be read")
+
+        async def serve(reader: asyncio.StreamReader, writer: Writer) -> None:
+            await reader.read(10)
+            writer.write(b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n")
+            await writer.drain()
+            writer.close()
+
+        server = await asyncio.start_server(serve, "127.0.0.1", 0)
+        port = server.sockets[0].getsockname()[1]
+        async with transport(way) as client:
+            with pytest.raises(StoreError, match="does not speak TLS; is it http://localhost"):
+                await client.send(Origin("https", "localhost", port), "GET", "/", {})
+        server.close()
+
+    async def test_a_ca_file_that_is_none(self, way: str, tmp_path: Path) -> None:
+        bad = tmp_path / "ca.pem"
+        bad.write_text("no certificate")
+        async with transport(way) as client:
+            for path in (str(bad), str(tmp_path / "missing.pem")):
+                origin = Origin("https", "localhost", 1, Tls(ca_file=path))
+                with pytest.raises(AiolakeError, match="CA file"):
+                    await client.send(origin, "GET", "/", {})
+
+
+class TestPrivateAddresses:
+    @pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "::1", "10.0.0.1", "169.254.1.1"])
+    async def test_a_dataset_does_not_lead_there(self, way: str, host: str) -> None:
+        options = Options(connect_timeout=timedelta(seconds=0.2))
+        async with serving(always(ok(b"secret"))) as server, transport(way, options) as client:
+            origin = Origin("http", host, server.port, public_only=True)
+            with pytest.raises((PermissionDeniedError, TransientStoreError)) as caught:
+                await client.send(origin, "GET", "/", {})
+            if host in ("127.0.0.1", "localhost"):
+                assert isinstance(caught.value, PermissionDeniedError)
+            assert not server.requests
+
+
+class TestCancellation:
+    async def test_at_each_step(self, way: str) -> None:
+        with in_a_thread(BODY) as origin:
+            async with transport(way) as client:
+                await cancel_at_each_step(lambda: client.send(origin, "GET", "/", {}))
+                assert bytes((await client.send(origin, "GET", "/", {})).body) == BODY
+
+    async def test_a_storm_leaves_no_connection_and_no_wrong_byte(self, way: str) -> None:
+        rng = random.Random(7)
+
+        async def answer(request: Request, writer: Writer) -> None:
+            first, last = request.headers["range"].removeprefix("bytes=").split("-")
+            part = ok(BODY[int(first) : int(last) + 1], "206 Partial Content")
+            middle = rng.randrange(len(part))
+            writer.write(part[:middle])
+            await writer.drain()
+            await asyncio.sleep(rng.random() * 0.002)
+            writer.write(part[middle:])
+            await writer.drain()
+
+        async with serving(answer) as server, transport(way) as client:
+
+            async def part(i: int) -> None:
+                start = (i * 37) % (len(BODY) - 500)
+                headers = {"range": f"bytes={start}-{start + 499}"}
+                response = await client.send(server.origin, "GET", "/x", headers)
+                assert bytes(response.body) == BODY[start : start + 500]
+
+            async def cancelled(i: int) -> None:
+                async with Tasks() as tasks:
+                    task = tasks.start(part(i), name="part")
+                    await asyncio.sleep(rng.random() * 0.004)
+                    task.cancel()
+                    await asyncio.wait((task,))
+
+            await map_concurrently(cancelled, range(600), limit=32)
+            assert client.statistics().in_use == 0
+            await map_concurrently(part, range(600), limit=32)
+            assert client._lane.n_used == 0
+            assert server.n_open <= 33
+
+
+class TestClosing:
+    async def test_a_closed_client_refuses(self, way: str) -> None:
+        async with serving(always(ok(b"x"))) as server:
+            async with transport(way) as client:
+                await get(client, server)
+            await client.aclose()
+            with pytest.raises(ClosedError):
+                await get(client, server)
+
+    async def test_idle_connections_are_closed_when_they_are_old(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        from aiolake.stores.transport.lane import lane
+
+        monkeypatch.setattr(lane, "_IDLE_S", 0.05)
+        async with serving(always(ok(b"x"))) as server, transport("lane") as client:
+            await map_concurrently(lambda _: get(client, server), range(4))
+            assert client.statistics().idle == server.n_open > 0
+            await asyncio.sleep(0.4)
+            assert client.statistics().idle == server.n_open == 0
