@@ -21,6 +21,8 @@ if str(ROOT) not in sys.path:
     # Last, so that helpers are importable as ``tests.x`` while ``aiolake`` is the installed one.
     sys.path.append(str(ROOT))
 
+pytest_plugins = ["tests.servers.fixtures"]
+
 SLOW = [HealthCheck.too_slow, HealthCheck.data_too_large]
 settings.register_profile(
     "ci", derandomize=True, deadline=None, max_examples=50, suppress_health_check=SLOW
