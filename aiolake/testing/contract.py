@@ -62,10 +62,10 @@ class _Opening:
     big_nbytes = 20 << 20
     """The size of the big object, written from several buffers."""
 
-    odd_keys = ODD_KEYS
+    odd_keys: tuple[str, ...] = ODD_KEYS
     """Keys with characters that many things treat specially; less those a provider cannot keep."""
 
-    ordered_keys = ORDERED_KEYS
+    ordered_keys: tuple[str, ...] = ORDERED_KEYS
     """Keys whose order shows what a listing is ordered by; less those a provider cannot keep."""
 
     async def make_store(self) -> Store:
