@@ -286,7 +286,7 @@ class S3Store:
             key, code, message = problems[0]
             place = await self._bucket.found()
             refusal = answers.Refusal(403 if "Denied" in code else 400, code, message, None, {})
-            raise answers.error_for(refusal, f"deleting {key!r}", place, key)
+            raise answers.error_for(refusal, f"deleting {key!r}", place, key, self.url)
 
     async def aclose(self) -> None:
         """Refuse further requests; the connections are the session's."""
@@ -343,7 +343,7 @@ class S3Store:
         )
 
     def _error(self, refusal: answers.Refusal, request: _Request, place: Place) -> Exception:
-        error = answers.error_for(refusal, request.what, place, request.key)
+        error = answers.error_for(refusal, request.what, place, request.key, self.url)
         if isinstance(error, NotFoundError) and request.key is None and refusal.code == "":
             return InvalidInputError(
                 f"{request.what}: nothing like an S3 bucket answers at {place.origin.url}"

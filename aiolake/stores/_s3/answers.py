@@ -77,6 +77,7 @@ def another_region(refusal: Refusal, region: str) -> str | None:
         "IllegalLocationConstraintException",
         "IncorrectEndpoint",
     )
+    moved = moved or (refusal.status == 400 and not refusal.code)  # to HEAD, without a body
     if moved and refusal.region and refusal.region != region:
         return refusal.region
     return None
@@ -87,7 +88,7 @@ def is_clock_skew(refusal: Refusal) -> bool:
     return refusal.code in _SKEWED
 
 
-def error_for(refusal: Refusal, what: str, place: Place, key: str | None) -> AiolakeError:
+def error_for(refusal: Refusal, what: str, place: Place, key: str | None, url: str) -> AiolakeError:
     """The error a refusal means.
 
     Args:
@@ -95,6 +96,7 @@ def error_for(refusal: Refusal, what: str, place: Place, key: str | None) -> Aio
         what: What was attempted: ``"reading 'chunks/x'"``.
         place: Bucket and endpoint.
         key: Of the object, if it was about one.
+        url: The store's address.
     """
     code, status = refusal.code, refusal.status
     where = f"{what} in bucket {place.bucket!r} at {place.origin.url}"
@@ -138,7 +140,7 @@ def error_for(refusal: Refusal, what: str, place: Place, key: str | None) -> Aio
             f"{said}; the bucket is of another region: give region_name in creds=", **facts
         )
     if status == 404:
-        return NotFoundError(f"there is no object {key!r} in {place.url}", **facts)
+        return NotFoundError(f"there is no object {key!r} in {url}", **facts)
     return status_error(status, f"{said}{_unlike_s3(refusal)}", refusal.headers, **facts)
 
 

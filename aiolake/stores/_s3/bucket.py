@@ -87,7 +87,7 @@ def _by_botocore(bucket: str, creds: AwsCreds, region: str | None) -> Place:
     from botocore.exceptions import BotoCoreError
     from botocore.session import Session
 
-    style = {} if creds.style == "auto" else {"addressing_style": creds.style}
+    style = creds.style if creds.style != "auto" else "path" if "." in bucket else "virtual"
     try:
         session = Session(profile=creds.profile)
         session.register_component("data_loader", botocore_loader())
@@ -97,7 +97,10 @@ def _by_botocore(bucket: str, creds: AwsCreds, region: str | None) -> Place:
             endpoint_url=creds.endpoint_url,
             aws_access_key_id="-",
             aws_secret_access_key="-",
-            config=Config(signature_version="s3v4", s3=style),
+            config=Config(
+                signature_version="s3v4",
+                s3={"addressing_style": style, "us_east_1_regional_endpoint": "regional"},
+            ),
         )
         url = client.generate_presigned_url("get_object", Params={"Bucket": bucket, "Key": "-"})
         ca_file = creds.ca_file or session.get_config_variable("ca_bundle") or None
@@ -105,9 +108,12 @@ def _by_botocore(bucket: str, creds: AwsCreds, region: str | None) -> Place:
         raise InvalidInputError(
             f"the endpoint of bucket {bucket!r} could not be resolved: {error}", bucket=bucket
         ) from error
+    tls = Tls(creds.verify, ca_file)
     parts = urlsplit(url)
     scope = parse_qs(parts.query)["X-Amz-Credential"][0].split("/")
-    origin, path = Origin.parse(
-        f"{parts.scheme}://{parts.netloc}{parts.path}", tls=Tls(creds.verify, ca_file)
-    )
+    own = client.meta.endpoint_url
+    if creds.style == "auto" and ".amazonaws.com" not in own:
+        origin, base = Origin.parse(own, tls=tls)  # a profile's: few stores have hosts for buckets
+        return place_at(origin, base, bucket, "", scope[2], "path")
+    origin, path = Origin.parse(f"{parts.scheme}://{parts.netloc}{parts.path}", tls=tls)
     return Place(bucket, "", origin, path.removesuffix("/-"), scope[2])

@@ -28,11 +28,6 @@ class Place:
     path: str
     region: str
 
-    @property
-    def url(self) -> str:
-        """The dataset's address."""
-        return f"s3://{self.bucket}/{self.prefix}".rstrip("/")
-
     def target(self, key: str) -> str:
         """The encoded path of an object."""
         return f"{self.path}/{encoded_path(self.prefix + key)}"
@@ -41,10 +36,6 @@ class Place:
     def bucket_target(self) -> str:
         """The encoded path of the bucket."""
         return self.path or "/"
-
-    def with_region(self, region: str) -> Place:
-        """The same server, signed for another region."""
-        return replace(self, region=region)
 
 
 def place_at(origin: Origin, base: str, bucket: str, prefix: str, region: str, style: str) -> Place:
