@@ -19,6 +19,7 @@ from aiolake.stores.base import (
     total_nbytes,
 )
 from aiolake.stores.checks import check_range
+from aiolake.stores.resumed import ResumedRead
 from aiolake.stores.scheduler import Hold, Scheduler
 
 __all__ = ["ScheduledStore"]
@@ -101,9 +102,11 @@ class ScheduledStore:
     async def get_range(self, key: str, start: int, stop: int) -> Buffer:
         """The bytes ``[start, stop)`` of an object."""
         check_range(key, start, stop)
-        data = await self._run(
-            "get_range", stop - start, lambda: self._store.get_range(key, start, stop)
-        )
+        if self._now is None:
+            send = ResumedRead(self._store, key, start, stop).attempt
+        else:  # what is at hand is not cut short
+            send = partial(self._store.get_range, key, start, stop)
+        data = await self._run("get_range", stop - start, send)
         self._counters.bytes_read += len(data)
         return data
 
