@@ -15,7 +15,12 @@ from aiolake.dataset.dataset import Dataset, DatasetSpec
 from aiolake.dataset.links import check_links
 from aiolake.dataset.session import Borrowed, Session
 from aiolake.dataset.state import Core, load_state
-from aiolake.errors import FormatError, InvalidInputError, NotFoundError
+from aiolake.errors import (
+    FormatError,
+    InvalidInputError,
+    NotFoundError,
+    PermissionDeniedError,
+)
 from aiolake.format.entry import Entry
 from aiolake.options import Options
 from aiolake.types import ColumnType
@@ -307,7 +312,10 @@ async def refuse_foreign(core: Core) -> None:
     """A root that holds other things than a dataset is refused, by what lies there."""
     if core.store.listing.value == "none":
         return
-    page = await core.store.list("", limit=5)
+    try:
+        page = await core.store.list("", limit=5)
+    except PermissionDeniedError:
+        return  # who may not list cannot be told
     foreign = [item.key for item in page.objects if not keys.is_ours(item.key)]
     if foreign:
         raise FormatError(

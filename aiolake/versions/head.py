@@ -86,7 +86,7 @@ def _newest_listed(listing: Listing) -> Steps[int]:
     while True:
         page = yield from list_objects(keys.LOG, limit, token)
         if page is None:
-            return (yield from _probe(0))
+            return (yield from _probe((yield from _hinted())))
         numbers = [n for o in page.objects if (n := keys.entry_number(o.key)) is not None]
         if numbers or page.token is None:
             return max(numbers, default=0)

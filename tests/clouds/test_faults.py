@@ -1,0 +1,229 @@
+"""What networks and clouds do, done by a proxy to each cloud: no wrong byte, no failure."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import re
+from dataclasses import replace
+from datetime import timedelta
+from time import monotonic
+from typing import Any
+from xml.etree import ElementTree
+
+import pytest
+
+import aiolake
+from aiolake import Bytes, StoreError, Tensor
+from aiolake._aio import Tasks, map_concurrently
+from aiolake.options import Options
+from aiolake.testing import (
+    Answered,
+    ClosedInside,
+    Delayed,
+    FaultProxy,
+    Flipped,
+    Lost,
+    ProxyRule,
+    ResetBefore,
+    ResetInside,
+    Rewritten,
+    Stalled,
+    Stripped,
+)
+from tests.clouds.places import CLOUDS, Cloud
+from tests.scale import pick
+from tests.servers.s3 import S3Server
+
+N_READS = pick(400, 10_000)
+N_CANCELS = pick(300, 2_000)
+N_AFTER = pick(300, 1_000)
+SCHEMA: dict[str, aiolake.ColumnType | type] = {"n": Tensor("int64"), "blob": Bytes()}
+OPTIONS = Options(stall_timeout=timedelta(seconds=0.4), max_attempts=8, cache_bytes=1 << 20)
+THROTTLED = Answered(
+    503,
+    b"<?xml version='1.0'?><Error><Code>SlowDown</Code><Message>Slower.</Message></Error>",
+    {"Retry-After": "0"},
+)
+READ_FAULTS = [
+    ProxyRule(THROTTLED, 0.05, "GET"),
+    ProxyRule(ResetBefore(), 0.02, "GET"),
+    ProxyRule(ResetInside(), 0.03, "GET"),
+    ProxyRule(ClosedInside(), 0.03, "GET"),
+    ProxyRule(Stalled(timedelta(seconds=3)), 0.01, "GET"),
+    ProxyRule(Flipped(), 0.02, "GET", "chunks"),
+    ProxyRule(Delayed(timedelta(milliseconds=200)), 0.05, "GET"),
+]
+
+
+def blob(i: int) -> bytes:
+    return random.Random(i).randbytes(2_000 + i % 700)
+
+
+def through(cloud: Cloud, proxy: FaultProxy) -> Cloud:
+    """The same root, reached by way of a proxy."""
+    endpoint = cloud.creds["endpoint_url"]
+    path = re.sub(r"https?://[^/]+", "", endpoint)
+    return replace(cloud, creds={**cloud.creds, "endpoint_url": proxy.url + path})
+
+
+def server_of(cloud: Cloud) -> str:
+    match = re.match(r"http://[^/]+", cloud.creds["endpoint_url"])
+    assert match is not None
+    return match.group()
+
+
+async def filled(cloud: Cloud, n: int) -> None:
+    async with (
+        aiolake.create_dataset(cloud.url, SCHEMA, creds=cloud.creds) as ds,
+        ds.transaction() as tx,
+    ):
+        await tx.append({"n": i, "blob": blob(i)} for i in range(n))
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(pick(120, 1_200))
+async def test_reads_under_faults_and_cancellations(cloud: Cloud) -> None:
+    await filled(cloud, N_READS)
+    async with FaultProxy(server_of(cloud), READ_FAULTS) as proxy:
+        bad = through(cloud, proxy)
+        async with (
+            aiolake.Session(OPTIONS) as session,
+            aiolake.open_dataset(bad.url, creds=bad.creds, session=session) as ds,
+        ):
+            began = monotonic()
+
+            async def read(i: int) -> None:
+                row = await ds.read(i % N_READS)
+                assert (row["n"], row["blob"]) == (i % N_READS, blob(i % N_READS))
+
+            order = random.Random(1).sample(range(N_READS), N_READS)
+            await map_concurrently(read, order, limit=32)
+            assert len(proxy.faults) == len({type(rule.fault) for rule in READ_FAULTS})
+            assert monotonic() - began < pick(60, 600)
+            await _cancelled_at_random(read)
+            proxy.rules = []
+            await map_concurrently(read, range(N_AFTER), limit=32)
+            _nothing_is_left(session)
+    assert proxy.n_open == 0
+    assert proxy.n_most_open <= 2 * OPTIONS.max_inflight
+
+
+async def _cancelled_at_random(read: Any) -> None:
+    rng = random.Random(2)
+
+    async def cancelled(i: int) -> None:
+        async with Tasks() as tasks:
+            task = tasks.start(read(i), name="read")
+            await asyncio.sleep(rng.random() * 0.02)
+            task.cancel()
+            await asyncio.wait((task,))
+            assert task.cancelled() or task.exception() is None
+
+    await map_concurrently(cancelled, range(N_CANCELS), limit=32)
+
+
+def _nothing_is_left(session: aiolake.Session) -> None:
+    statistics = session.statistics()
+    assert (statistics.in_flight, statistics.waiting, statistics.inflight_bytes) == (0, 0, 0)
+    assert session._network.transport.statistics().in_use == 0
+    left = [task.get_name() for task in asyncio.all_tasks() if "aiolake" in task.get_name()]
+    assert [name for name in left if "keeper" not in name] == []
+
+
+@pytest.mark.timeout(120)
+async def test_commits_whose_answers_are_lost_happen_once(cloud: Cloud) -> None:
+    rules = [
+        ProxyRule(Lost(), 0.25, "PUT"),
+        ProxyRule(Lost(), 0.25, "POST"),
+        ProxyRule(ResetBefore(), 0.1),
+        ProxyRule(THROTTLED, 0.1),
+    ]
+    async with FaultProxy(server_of(cloud)) as proxy:
+        bad = through(cloud, proxy)
+        options = replace(OPTIONS, max_attempts=12)
+        async with aiolake.create_dataset(bad.url, SCHEMA, creds=bad.creds, options=options) as ds:
+            proxy.rules = rules
+            for i in range(12):
+                async with ds.transaction(str(i)) as tx:
+                    await tx.append({"n": i, "blob": blob(i)})
+            proxy.rules = []
+            assert (await ds.read(slice(None), columns=["n"]))["n"].tolist() == list(range(12))
+            assert proxy.faults["Lost"] > 0
+            assert (await aiolake.verify(ds)).ok
+
+
+async def test_a_store_that_ignores_create_only_is_found_out(cloud: Cloud) -> None:
+    rules = {
+        "s3": ProxyRule(Stripped("if-none-match")),
+        "gcs": ProxyRule(Stripped("ifGenerationMatch")),
+        # Azure signs the header, so that a store which ignores it is played by its answers.
+        "az": ProxyRule(Answered(201), method="PUT", within="/log/"),
+    }
+    async with FaultProxy(server_of(cloud), [rules[scheme_of(cloud)]]) as proxy:
+        bad = through(cloud, proxy)
+        with pytest.raises(StoreError, match="lets a create-only put replace an object"):
+            await aiolake.create_dataset(bad.url, SCHEMA, creds=bad.creds)
+
+
+LISTS = {"s3": "list-type=2", "gcs": "maxResults=", "az": "comp=list"}
+
+
+def scheme_of(cloud: Cloud) -> str:
+    return cloud.url.partition(":")[0]
+
+
+async def test_where_listing_is_forbidden_datasets_open_and_commit(cloud: Cloud) -> None:
+    body = b"<Error><Code>AccessDenied</Code><Message>No.</Message></Error>"
+    async with FaultProxy(server_of(cloud)) as proxy:
+        proxy.rules = [ProxyRule(Answered(403, body), method="GET", within=LISTS[scheme_of(cloud)])]
+        await _used(through(cloud, proxy))
+        assert proxy.faults["Answered"] > 0
+
+
+async def test_where_listing_is_in_no_order_datasets_open_and_commit(moto: S3Server) -> None:
+    """As S3's directory buckets list."""
+    cloud = CLOUDS["s3"].make(moto)
+    async with FaultProxy(server_of(cloud)) as proxy:
+        proxy.rules = [
+            ProxyRule(Rewritten(_shuffled), method="GET", within=LISTS[scheme_of(cloud)])
+        ]
+        await _used(through(cloud, proxy), store_factory=_unordered)
+        assert proxy.faults["Rewritten"] > 0
+
+
+def _shuffled(body: bytes) -> bytes:
+    """A page of S3's listing, its objects the other way round."""
+    outer = ElementTree.fromstring(body)
+    found = [item for item in outer if item.tag.endswith("Contents")]
+    for item in found:
+        outer.remove(item)
+    for item in reversed(found):
+        outer.append(item)
+    return ElementTree.tostring(outer)
+
+
+def _unordered(address: Any, **how: Any) -> Any:
+    from aiolake.stores.base import Listing
+    from aiolake.stores.factory import open_store
+
+    store = open_store(address, **how)
+    store.__class__ = type(
+        "Directory", (type(store),), {"listing": property(lambda _: Listing.UNORDERED)}
+    )
+    return store
+
+
+async def _used(cloud: Cloud, **session: Any) -> None:
+    async with aiolake.Session(OPTIONS, **session) as shared:
+        how: dict[str, Any] = {"creds": cloud.creds, "session": shared}
+        async with aiolake.create_dataset(cloud.url, SCHEMA, **how) as ds:
+            for i in range(3):
+                async with ds.transaction() as tx:
+                    await tx.append({"n": i, "blob": blob(i)})
+        async with aiolake.open_dataset(cloud.url, **how) as again:
+            assert (await again.read(slice(None), columns=["n"]))["n"].tolist() == [0, 1, 2]
+            async with again.transaction() as tx:
+                await tx.append({"n": 3, "blob": b""})
+        async with aiolake.open_dataset(cloud.url, **how) as last:
+            assert len(last) == 4
