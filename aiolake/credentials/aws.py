@@ -143,7 +143,7 @@ class AwsProvider:
             frozen.access_key,
             frozen.secret_key,
             frozen.token,
-            getattr(found, "_expiry_time", None),
+            _utc(getattr(found, "_expiry_time", None)),
         )
 
 
@@ -189,8 +189,12 @@ class RoleProvider:
         if not isinstance(expires, datetime):
             expires = datetime.now(UTC) + timedelta(seconds=creds.duration_seconds)
         return AwsCredential(
-            keys["AccessKeyId"], keys["SecretAccessKey"], keys["SessionToken"], expires
+            keys["AccessKeyId"], keys["SecretAccessKey"], keys["SessionToken"], _utc(expires)
         )
+
+
+def _utc(time: datetime | None) -> datetime | None:
+    return None if time is None else time.astimezone(UTC)
 
 
 async def _assume(base: Credential, given: dict[str, Any], creds: AwsCreds) -> Any:

@@ -16,13 +16,21 @@ from tests.servers.certificates import Certificate, make_certificate
 from tests.servers.environments import Environment, UnavailableError, prepare
 from tests.servers.gcs import FAKE_GCS, GcsServer, fake_gcs_server
 from tests.servers.node import NODE, find_node
-from tests.servers.s3 import MOTO, S3Server, checked_moto_server, moto_server
+from tests.servers.s3 import (
+    MINISTACK,
+    MOTO,
+    S3Server,
+    checked_moto_server,
+    ministack_server,
+    moto_server,
+)
 
 T = TypeVar("T")
 
 _NEEDS: dict[str, tuple[Environment, ...]] = {
     "moto": (MOTO,),
     "moto_checked": (MOTO,),
+    "ministack": (MINISTACK,),
     "fake_gcs": (FAKE_GCS,),
     "azurite": (AZURITE,),
     "azurite_oauth": (AZURITE,),
@@ -62,6 +70,13 @@ def moto() -> Iterator[S3Server]:
 def moto_checked() -> Iterator[S3Server]:
     """S3 by a moto that checks signatures and knows one key."""
     with _or_skipped(checked_moto_server()) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def ministack() -> Iterator[S3Server]:
+    """S3 by ministack, with an STS whose keys expire."""
+    with _or_skipped(ministack_server()) as server:
         yield server
 
 

@@ -14,10 +14,22 @@ from tests.servers.http import Answer, exchange
 from tests.servers.processes import LOCALHOST, serving
 from tests.servers.signing import aws_headers
 
-__all__ = ["MOTO", "S3Server", "checked_moto_server", "moto_server"]
+__all__ = [
+    "MINISTACK",
+    "MOTO",
+    "ROLE",
+    "S3Server",
+    "checked_moto_server",
+    "ministack_server",
+    "moto_server",
+    "text_of",
+]
 
 MOTO = python_environment("moto", "moto[s3]==5.2.5", "flask==3.1.3", "flask-cors==6.0.5")
 """What ``moto[server]`` installs, but for its other services: a third of the time."""
+
+MINISTACK = python_environment("ministack", "ministack==1.5.33")
+"""Checks the signatures of temporary keys, and refuses them once they have expired."""
 
 _REGION = "us-east-1"
 _N_REQUESTS_TO_MAKE_A_USER = 3
@@ -25,6 +37,15 @@ _ALL_OF_S3 = (
     '{"Version": "2012-10-17", "Statement": '
     '[{"Effect": "Allow", "Action": "s3:*", "Resource": "*"}]}'
 )
+_EVERYTHING = (
+    '{"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]}'
+)
+_TRUSTS_ALL = (
+    '{"Version": "2012-10-17", "Statement": [{"Effect": "Allow", '
+    '"Principal": {"AWS": "*"}, "Action": "sts:AssumeRole"}]}'
+)
+ROLE = "lake"
+"""Of ministack; whoever it knows may assume it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +95,18 @@ class S3Server:
         """The path of an object."""
         return f"/{bucket}/{quote(key, safe='/-_.~')}"
 
+    def session(self, seconds: int) -> dict[str, str]:
+        """Keys of a session of the role, by STS: its three parts and ``Expiration``."""
+        answer = self.call(
+            "sts",
+            "AssumeRole",
+            RoleArn=f"arn:aws:iam::000000000000:role/{ROLE}",
+            RoleSessionName="tests",
+            DurationSeconds=str(seconds),
+        )
+        names = ("AccessKeyId", "SecretAccessKey", "SessionToken", "Expiration")
+        return {name: text_of(answer, name) for name in names}
+
     def call(self, service: str, action: str, **parameters: str) -> ElementTree.Element:
         """Call an action of IAM or STS; its answer."""
         body = urlencode({"Action": action, **parameters}).encode()
@@ -111,6 +144,35 @@ def checked_moto_server() -> Iterator[S3Server]:
         made = server.call("iam", "CreateAccessKey", UserName="tests")
         yield replace(
             server,
+            access_key=text_of(made, "AccessKeyId"),
+            secret_key=text_of(made, "SecretAccessKey"),
+        )
+
+
+@contextmanager
+def ministack_server() -> Iterator[S3Server]:
+    """A ministack of S3, STS and IAM."""
+    python = ready(MINISTACK) / "bin" / "python"
+    with serving(
+        "ministack",
+        lambda port: [str(python), "-m", "ministack"],
+        lambda port: exchange("GET", f"http://{LOCALHOST}:{port}/_ministack/health").status == 200,
+        variables=lambda port: {
+            "AUTH": "true",
+            "BIND_HOST": LOCALHOST,
+            "GATEWAY_PORT": str(port),
+            "SERVICES": "s3,sts,iam",
+        },
+    ) as port:
+        root = S3Server(f"http://{LOCALHOST}:{port}", "test", "test")
+        root.call("iam", "CreateUser", UserName="tests")
+        policy = {"PolicyName": "all", "PolicyDocument": _EVERYTHING}
+        root.call("iam", "PutUserPolicy", UserName="tests", **policy)
+        root.call("iam", "CreateRole", RoleName=ROLE, AssumeRolePolicyDocument=_TRUSTS_ALL)
+        root.call("iam", "PutRolePolicy", RoleName=ROLE, **policy)
+        made = root.call("iam", "CreateAccessKey", UserName="tests")
+        yield replace(
+            root,
             access_key=text_of(made, "AccessKeyId"),
             secret_key=text_of(made, "SecretAccessKey"),
         )
