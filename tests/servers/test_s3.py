@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import replace
 
 from tests.servers.race import race
@@ -49,3 +50,29 @@ def one_creates(server: S3Server) -> None:
     statuses, won = race(lambda body: server.request("PUT", path, body, headers=ONLY_IF_MISSING))
     assert statuses == {200: 1, 412: 19}
     assert server.request("GET", path).body == won
+
+
+def test_ministack_keeps_bytes_and_gives_ranges(ministack: S3Server) -> None:
+    keeps_bytes(ministack)
+
+
+def test_ministack_lets_one_of_twenty_create(ministack: S3Server) -> None:
+    one_creates(ministack)
+
+
+def test_ministack_takes_a_session_until_it_has_expired(ministack: S3Server) -> None:
+    bucket = ministack.new_bucket()
+    keys = ministack.session(2)
+    lent = replace(
+        ministack,
+        access_key=keys["AccessKeyId"],
+        secret_key=keys["SecretAccessKey"],
+        session_token=keys["SessionToken"],
+    )
+    lent.request("PUT", lent.path(bucket, "a"), b"x").expect(200)
+    wrong = replace(lent, secret_key="x" * 40)
+    refused = wrong.request("GET", wrong.path(bucket, "a")).expect(403)
+    assert b"<Code>SignatureDoesNotMatch</Code>" in refused.body
+    time.sleep(2.1)
+    late = lent.request("GET", lent.path(bucket, "a")).expect(400)
+    assert b"<Code>ExpiredToken</Code>" in late.body
