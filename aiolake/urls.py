@@ -27,6 +27,7 @@ _ALIASES = {
     "http": "http",
     "https": "https",
 }
+_WEB = ("http", "https")
 _SCHEME = re.compile(r"^([A-Za-z][A-Za-z0-9+.-]*)://")
 _ONE_SLASH = re.compile(r"^([A-Za-z][A-Za-z0-9+.-]*):/(?!/)")
 _NAME = re.compile(r"^(?!.*\.\.)[A-Za-z0-9._-]+(?:/[A-Za-z0-9._-]+)*$")
@@ -39,15 +40,21 @@ class Address(msgspec.Struct, frozen=True):
         scheme: ``mem``, ``file``, ``s3``, ``gcs``, ``az``, ``al``, ``http`` or ``https``.
         path: What follows ``scheme://``: a bucket and prefix, or an absolute directory; no ``/``
             at its end.
+        query: Of an ``http(s)://`` dataset that was given with one. It may be a signature, so it
+            is shown nowhere.
     """
 
     scheme: str
     path: str
+    query: str = ""
 
     def __str__(self) -> str:
         # parse() reads "%20" in a file:// address as a space; a directory may really be named so.
         path = self.path.replace("%", "%25") if self.scheme == "file" else self.path
         return f"{self.scheme}://{path}"
+
+    def __repr__(self) -> str:
+        return f"Address({str(self)!r})"
 
 
 class Reference(msgspec.Struct, frozen=True):
@@ -93,7 +100,15 @@ def parse(url: str | os.PathLike[str]) -> Address:
         if not rest:
             raise InvalidInputError(f"{text!r} names no directory", url=text)
         return Address("file", _local(unquote(rest)))
-    return Address(scheme, _remote(scheme, rest, text))
+    if scheme not in _WEB:
+        return Address(scheme, _remote(scheme, rest, text))
+    place, _, query = rest.partition("#")[0].partition("?")
+    if "@" in place.partition("/")[0]:
+        raise InvalidInputError(
+            f"an address of {scheme}:// holds no user and password: it is shown and stored; give "
+            "them with creds={'username': ..., 'password': ...}"
+        )
+    return Address(scheme, _remote(scheme, place, text), query)
 
 
 def _refuse_one_slash(text: str) -> None:
@@ -117,7 +132,7 @@ def _local(path: str) -> str:
 def _remote(scheme: str, rest: str, text: str) -> str:
     needed = {"mem": 1, "s3": 1, "gcs": 1, "az": 2, "al": 2, "http": 1, "https": 1}[scheme]
     parts = rest.rstrip("/").split("/")
-    shown = text if scheme not in ("http", "https") else urlsplit(text).hostname
+    shown = text if scheme not in _WEB else urlsplit(text).hostname
     if len(parts) < needed or not all(parts) or any(p in (".", "..") for p in parts):
         forms = {
             "mem": "mem://name",
@@ -151,7 +166,7 @@ def parse_link(url: str) -> Address:
         path = url[match.end() :] if scheme != "file" else unquote(url[match.end() :])
     if scheme == "file" and not path.startswith("/"):
         raise InvalidInputError(f"a link to a file is absolute: file:///data/cat.jpg, got {url!r}")
-    if scheme in ("http", "https") and "@" in path.partition("/")[0]:
+    if scheme in _WEB and "@" in path.partition("/")[0]:
         raise InvalidInputError(
             "a link holds no user and password: whoever may read it, reads them"
         )
@@ -161,7 +176,7 @@ def parse_link(url: str) -> Address:
 
 def _refuse_winding(scheme: str, path: str, url: str) -> None:
     """A path must lie where its text says, whoever reads it, or a prefix of it means nothing."""
-    place = path if scheme not in ("http", "https") else re.split("[?#]", path)[0]
+    place = path if scheme not in _WEB else re.split("[?#]", path)[0]
     encoded = scheme != "file" and re.search("%(2e|2f|5c|00)", place, re.I)
     if encoded or "\\" in place or any(part in (".", "..") for part in place.split("/")):
         raise InvalidInputError(

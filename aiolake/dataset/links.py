@@ -11,6 +11,7 @@ import msgspec
 
 from aiolake import urls
 from aiolake.chunks.follow import Outside
+from aiolake.credentials.http_creds import Linked
 from aiolake.errors import InvalidInputError, PermissionDeniedError
 from aiolake.format.manifest import Source
 from aiolake.stores.scheduled import ScheduledStore
@@ -18,6 +19,7 @@ from aiolake.types import shown_url
 
 __all__ = ["Allowed", "Links", "check_links"]
 
+_WEB = ("http", "https")
 _ONLY_FROM_ITS_OWN = ("mem", "file")
 """What means another thing to everybody: a dataset from elsewhere must not name it."""
 
@@ -67,9 +69,12 @@ def allowed(
     if address.scheme in _ONLY_FROM_ITS_OWN and address.scheme != scheme:
         raise _denied(source, f"{address.scheme}: is followed from {address.scheme}: datasets only")
     named = source.creds_key
-    if named is not None and named in creds and address.scheme not in _ONLY_FROM_ITS_OWN:
+    if named is not None and named in creds and _goes_anywhere(address.scheme, creds[named]):
         origin, _, key = address.path.lstrip("/").partition("/")
-        return Allowed(urls.Address(address.scheme, origin), key, creds[named])
+        secret = creds[named]
+        if address.scheme in _WEB:
+            secret = Linked(secret, public_only=True)
+        return Allowed(urls.Address(address.scheme, origin), key, secret)
     inside = [prefix for prefix in prefixes if _holds(prefix, address)]
     if not inside:
         parent = str(_parent(address)) + "/"
@@ -78,8 +83,27 @@ def allowed(
     if root.path == address.path:
         root = _parent(address)
     key = address.path[len(root.path.rstrip("/")) + 1 :]
-    # Never the credentials that happen to be around: they are not the dataset's to use.
-    return Allowed(root, key, None if root.scheme in _ONLY_FROM_ITS_OWN else "anonymous")
+    return Allowed(root, key, _creds_within(root.scheme, named, creds))
+
+
+def _goes_anywhere(scheme: str, creds: Any) -> bool:
+    """Whether a credential may be used wherever a dataset points: a signature is of no use to who
+    gets it; a token or password of the web is, so its hosts must be named by the opener too.
+    """
+    if scheme in _WEB:
+        return creds is None or creds == "anonymous"
+    return scheme not in _ONLY_FROM_ITS_OWN
+
+
+def _creds_within(scheme: str, named: str | None, creds: Mapping[str, Any]) -> Any:
+    """What is shown under a prefix: never the credentials that happen to be around, for they are
+    not the dataset's to use.
+    """
+    if scheme in _ONLY_FROM_ITS_OWN:
+        return None
+    if scheme in _WEB:
+        return Linked("anonymous" if named is None else creds.get(named, "anonymous"))
+    return "anonymous"
 
 
 def _address(source: Source) -> urls.Address:

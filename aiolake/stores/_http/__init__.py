@@ -1,0 +1,1 @@
+"""What ``http(s)://`` stores are made of."""

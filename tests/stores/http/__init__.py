@@ -1,0 +1,1 @@
+"""Static servers, and the stores that read from them."""
