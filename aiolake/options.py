@@ -21,6 +21,7 @@ _NUMBERS = (
     "chunk_bytes",
     "small_bytes",
     "max_attempts",
+    "disk_cache_bytes",
 )
 
 
@@ -50,6 +51,9 @@ class Options:
         credential_cache: A directory (0700) where the processes of one user share credentials
             that expire, so that many workers cause one renewal; without it each process renews
             for itself.
+        disk_cache: A directory (0700) where bytes fetched from remote stores are kept, for this
+            process, the others of one user, and the next run; without it none are.
+        disk_cache_bytes: Bytes it may hold, of all who use it; the least recently used go first.
     """
 
     max_inflight: int = 64
@@ -65,6 +69,8 @@ class Options:
     stall_timeout: timedelta = timedelta(seconds=15)
     max_attempts: int = 6
     credential_cache: str | os.PathLike[str] | None = None
+    disk_cache: str | os.PathLike[str] | None = None
+    disk_cache_bytes: int = 10 << 30
 
     def __post_init__(self) -> None:
         for name in _NUMBERS:

@@ -263,11 +263,13 @@ class ColumnIndex:
         cache, slot = self._fetcher.cache, (self._fetcher.url, key, "list")
         data: Buffer | None = cache.get(slot)
         if data is None:
-            data = await self._fetcher.store.get(key)
+            data = await self._fetcher.on_disk(key, 0, ref.size)
+        if data is None:
+            data = await self._fetcher.whole(key)
         try:
             pieces = _pieces_in(data, ref, self.column)
-        except CorruptDataError:
-            data = await self._fetcher.store.get(key)
+        except FormatError:  # or what was kept of it is not all of it
+            data = await self._fetcher.whole(key)
             pieces = _pieces_in(data, ref, self.column)
         cache.put(slot, data, len(data))
         return pieces

@@ -10,8 +10,9 @@ import numpy as np
 
 from aiolake._aio import SingleFlight, map_concurrently
 from aiolake.chunks.cache import MemoryCache
+from aiolake.chunks.disk import DiskCache
 from aiolake.chunks.now import ImmediateReads
-from aiolake.chunks.plan import Fetch, Units, coalesce
+from aiolake.chunks.plan import Fetch, Units, coalesce, fetch_of
 from aiolake.errors import CorruptDataError
 from aiolake.format.checksum import crc32c, crc32c_of_bytes, verify
 from aiolake.stores.base import Buffer, CostModel
@@ -30,11 +31,15 @@ class Fetcher:
     Args:
         store: The dataset's scheduled store.
         cache: Where payloads of stores that cannot answer at once are kept.
+        disk: Where their bytes are kept beyond that, and for other processes.
     """
 
-    def __init__(self, store: ScheduledStore, cache: MemoryCache) -> None:
+    def __init__(
+        self, store: ScheduledStore, cache: MemoryCache, disk: DiskCache | None = None
+    ) -> None:
         self.store = store
         self.cache = cache
+        self._disk = None if store.answers_now else disk
         self.url = store.url
         self._flights: SingleFlight[tuple[str, int, int, int], Buffer] = SingleFlight()
         self._immediate = ImmediateReads(store) if store.answers_now else None
@@ -112,13 +117,48 @@ class Fetcher:
         """The payloads of one fetch's units, verified, in the order of ``fetch.units``."""
         out: dict[int, Buffer] = {}
         crcs = units.crc.tolist()
+        rest = fetch if self._disk is None else await self._kept(fetch, units, crcs, out)
+        if rest is not None:
+            await self._fetch(rest, units, crcs, out)
+        return [out[u] for u in fetch.units]
+
+    async def _fetch(
+        self, fetch: Fetch, units: Units, crcs: list[int], out: dict[int, Buffer]
+    ) -> None:
         for _ in range(2):  # wrong bytes are fetched once more
             data = await self.store.get_range(fetch.key, fetch.start, fetch.stop)
             if _distribute(data, fetch, units, crcs, out):
-                return [out[u] for u in fetch.units]
+                if self._disk is not None:
+                    self._disk.keep(self.url, fetch.key, fetch.start, data)
+                return
         wanted = ((int(units.start[u]), int(units.length[u]), crcs[u]) for u in fetch.units)
         _require(data, fetch.key, fetch.start, fetch.stop, tuple(wanted))
         raise AssertionError("a fetch is right or refused")
+
+    async def _kept(
+        self, fetch: Fetch, units: Units, crcs: list[int], out: dict[int, Buffer]
+    ) -> Fetch | None:
+        """Take what the disk has; a fetch of the rest, if there is one."""
+        assert self._disk is not None
+        data = await self._disk.read(self.url, fetch.key, fetch.start, fetch.stop)
+        missing = list(fetch.units)
+        if data is not None:
+            missing = [u for u in fetch.units if not _take_one(data, fetch, units, crcs, out, u)]
+        n_hits = len(fetch.units) - len(missing)
+        nbytes = sum(len(payload) for payload in out.values())
+        self._disk.count(hits=n_hits, misses=len(missing), nbytes=nbytes)
+        return fetch_of(units, missing) if missing else None
+
+    async def on_disk(self, key: str, start: int, stop: int) -> Buffer | None:
+        """What the disk has of a range, to be checked by who takes it."""
+        return None if self._disk is None else await self._disk.read(self.url, key, start, stop)
+
+    async def whole(self, key: str) -> Buffer:
+        """All bytes of an immutable object, which its reader checks."""
+        data = await self.store.get(key)
+        if self._disk is not None:
+            self._disk.keep(self.url, key, 0, data)
+        return data
 
     async def fetch_kept(self, fetch: Fetch, units: Units, *, keep: bool) -> list[Buffer]:
         """As ``fetch``; from the cache if all of it is there, and ``keep`` lets it stay there."""
@@ -175,10 +215,19 @@ class Fetcher:
     ) -> Buffer:
         """A range with every unit in it verified; wrong bytes are fetched once more."""
         wanted = tuple(wanted)
+        disk = self._disk
+        if disk is not None:
+            kept = await disk.read(self.url, key, start, stop)
+            if kept is not None and _whole(kept, start, stop, wanted):
+                disk.count(hits=1, misses=0, nbytes=len(kept))
+                return kept
+            disk.count(hits=0, misses=1, nbytes=0)
         data = await self.store.get_range(key, start, stop)
         if not _whole(data, start, stop, wanted):
             data = await self.store.get_range(key, start, stop)
             _require(data, key, start, stop, wanted)
+        if disk is not None:
+            disk.keep(self.url, key, start, data)
         return data
 
 
@@ -202,6 +251,18 @@ def _distribute(data: Buffer, fetch: Fetch, units: Units, crcs: list[int], out: 
         out[u] = payload
         if crc32c(payload) != crcs[u]:
             return False
+    return True
+
+
+def _take_one(
+    data: Buffer, fetch: Fetch, units: Units, crcs: list[int], out: dict[int, Buffer], u: int
+) -> bool:
+    """Put one unit's bytes into ``out`` if they are right."""
+    start = int(units.start[u]) - fetch.start
+    payload = bytes(memoryview(data)[start : start + int(units.length[u])])
+    if crc32c_of_bytes(payload) != crcs[u]:
+        return False
+    out[u] = payload
     return True
 
 

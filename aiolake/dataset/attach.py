@@ -59,7 +59,7 @@ def open_core(
         session=session,
         store=store,
         log=log,
-        fetcher=Fetcher(store, session._cache),
+        fetcher=Fetcher(store, session._cache, session._disk),
         links=outside,
         follower=Follower(outside, session._cache),
     )

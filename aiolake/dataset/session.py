@@ -21,6 +21,7 @@ from aiolake._aio import (
     keep_in_child,
 )
 from aiolake.chunks.cache import MemoryCache
+from aiolake.chunks.disk import DiskCache, DiskCacheStatistics
 from aiolake.chunks.heap import keep_freed_memory
 from aiolake.errors import InvalidInputError
 from aiolake.options import Options
@@ -68,6 +69,7 @@ class Session:
         self._scheduler = Scheduler(self.options, clock=self._clock)
         self._network = Network(self.options, clock=self._clock)
         self._cache = MemoryCache(self.options.cache_bytes)
+        self._disk = _disk_cache(self.options)
         self._pace = Pace()
         self._pool = WorkPool(self.options.decode_threads)
         self._guard = Guard("session")
@@ -83,6 +85,10 @@ class Session:
     def statistics(self) -> SchedulerStatistics:
         """Requests, bytes, retries and what is in flight now."""
         return self._scheduler.statistics()
+
+    def disk_cache_statistics(self) -> DiskCacheStatistics | None:
+        """Hits, misses, bytes and evictions of the disk cache; ``None`` without one."""
+        return None if self._disk is None else self._disk.statistics()
 
     def _open_store(self, address: Address, creds: Any, options: Options) -> ScheduledStore:
         self._guard.check()
@@ -123,6 +129,8 @@ class Session:
         self._guard.close()
         async with AsyncExitStack() as closing:
             closing.push_async_callback(self._pool.aclose)
+            if self._disk is not None:
+                closing.push_async_callback(self._disk.aclose)
             closing.push_async_callback(self._network.aclose)
             for store in list(self._stores):
                 closing.push_async_callback(store.aclose)
@@ -142,6 +150,12 @@ class Session:
         traceback: TracebackType | None,
     ) -> None:
         await self.aclose()
+
+
+def _disk_cache(options: Options) -> DiskCache | None:
+    if options.disk_cache is None:
+        return None
+    return DiskCache(options.disk_cache, options.disk_cache_bytes)
 
 
 def _log_failure(task: asyncio.Task[Any]) -> None:
