@@ -6,12 +6,12 @@ from aiolake.testing.contract import StoreContract
 from aiolake.testing.counting import CountingStore, Counts, Request, kind_of
 from aiolake.testing.faults import FaultStore, SimulatedCrashError
 from aiolake.testing.filesystem import FileSystemCall, RecordingFileSystem
-from aiolake.testing.proxy import (
+from aiolake.testing.proxy import FaultProxy
+from aiolake.testing.proxy_rules import (
     Answered,
     ClosedInside,
     Dated,
     Delayed,
-    FaultProxy,
     Flipped,
     Lost,
     ProxyRule,
