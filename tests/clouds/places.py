@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -17,7 +18,7 @@ from tests.servers.azure import AzureServer
 from tests.servers.gcs import GcsServer
 from tests.servers.s3 import S3Server
 
-__all__ = ["CLOUDS", "Cloud", "cloud_of"]
+__all__ = ["CLOUDS", "Cloud", "cloud_of", "tried_clouds"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +77,15 @@ CLOUDS = {
     "s3": Maker("moto", _s3),
     "gcs": Maker("fake_gcs", _gcs),
     "azure": Maker("azurite", _azure),
+    "radosgw": Maker("radosgw", _s3),
 }
+_ORDINARY = "s3,gcs,azure"
+"""The servers that start in a moment everywhere; others are for lanes."""
+
+
+def tried_clouds() -> list[str]:
+    """Those that this run is about: ``AIOLAKE_CLOUDS``, with commas, where a lane sets it."""
+    return os.environ.get("AIOLAKE_CLOUDS", _ORDINARY).split(",")
 
 
 def cloud_of(request: pytest.FixtureRequest) -> Cloud:

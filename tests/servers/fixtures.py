@@ -16,6 +16,7 @@ from tests.servers.certificates import Certificate, make_certificate
 from tests.servers.environments import Environment, UnavailableError, prepare
 from tests.servers.gcs import FAKE_GCS, GcsServer, fake_gcs_server
 from tests.servers.node import NODE, find_node
+from tests.servers.radosgw import RADOSGW, radosgw_server
 from tests.servers.s3 import (
     MINISTACK,
     MOTO,
@@ -31,6 +32,7 @@ _NEEDS: dict[str, tuple[Environment, ...]] = {
     "moto": (MOTO,),
     "moto_checked": (MOTO,),
     "ministack": (MINISTACK,),
+    "radosgw": (RADOSGW,),
     "fake_gcs": (FAKE_GCS,),
     "azurite": (AZURITE,),
     "azurite_oauth": (AZURITE,),
@@ -77,6 +79,13 @@ def moto_checked() -> Iterator[S3Server]:
 def ministack() -> Iterator[S3Server]:
     """S3 by ministack, with an STS whose keys expire."""
     with _or_skipped(ministack_server()) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def radosgw() -> Iterator[S3Server]:
+    """S3 by Ceph's gateway; takes half a minute and Debian's packages, so for lanes alone."""
+    with _or_skipped(radosgw_server()) as server:
         yield server
 
 

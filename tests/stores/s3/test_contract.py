@@ -28,7 +28,7 @@ def creds_of(server: S3Server, **more: Any) -> dict[str, Any]:
     }
 
 
-class _OnS3(StoreContract):
+class OnS3(StoreContract):
     server: S3Server
     prefix = ""
 
@@ -42,7 +42,7 @@ class _OnS3(StoreContract):
             yield store
 
 
-class TestS3(_OnS3):
+class TestS3(OnS3):
     prefix = "some prefix/ä+%20"
 
     @pytest.fixture(autouse=True)
@@ -50,7 +50,7 @@ class TestS3(_OnS3):
         self.server = moto
 
 
-class TestS3OfAWholeBucket(_OnS3):
+class TestS3OfAWholeBucket(OnS3):
     @pytest.fixture(autouse=True)
     def _server(self, moto_checked: S3Server) -> None:
         """This one checks every signature."""
