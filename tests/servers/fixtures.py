@@ -15,6 +15,7 @@ from tests.servers.azure import AZURITE, AzureServer, azurite_server
 from tests.servers.certificates import Certificate, make_certificate
 from tests.servers.environments import Environment, UnavailableError, prepare
 from tests.servers.gcs import FAKE_GCS, GcsServer, fake_gcs_server
+from tests.servers.nginx import NGINX, NginxServer, nginx_server
 from tests.servers.node import NODE, find_node
 from tests.servers.radosgw import RADOSGW, radosgw_server
 from tests.servers.s3 import (
@@ -33,6 +34,7 @@ _NEEDS: dict[str, tuple[Environment, ...]] = {
     "moto_checked": (MOTO,),
     "ministack": (MINISTACK,),
     "radosgw": (RADOSGW,),
+    "nginx": (NGINX,),
     "fake_gcs": (FAKE_GCS,),
     "azurite": (AZURITE,),
     "azurite_oauth": (AZURITE,),
@@ -84,7 +86,7 @@ def ministack() -> Iterator[S3Server]:
 
 @pytest.fixture(scope="session")
 def radosgw() -> Iterator[S3Server]:
-    """S3 by Ceph's gateway; takes half a minute and Debian's packages, so for lanes alone."""
+    """S3 by Ceph's gateway; needs Debian's packages, so for lanes alone."""
     with _or_skipped(radosgw_server()) as server:
         yield server
 
@@ -113,4 +115,11 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> Certificate:
 def azurite_oauth(certificate: Certificate) -> Iterator[AzureServer]:
     """Azure's blob service by an azurite with TLS, which takes bearer tokens too."""
     with _or_skipped(azurite_server(certificate)) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def nginx(certificate: Certificate) -> Iterator[NginxServer]:
+    """Static files by nginx; needs Debian's packages, so for lanes alone."""
+    with _or_skipped(nginx_server(certificate)) as server:
         yield server
