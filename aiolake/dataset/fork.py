@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterable, Callable, Coroutine, Iterable, Mapping
+from contextlib import aclosing
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, NoReturn, Self
 
@@ -317,9 +318,10 @@ async def append_slices(
     """Pack rows as they come, ``check`` after each bounded part of them."""
     names = [target.name for target in writer.targets]
     optional = [target.name for target in writer.targets if target.optional]
-    async for block, n_rows in RowSlices(names, rows, columns, optional):
-        await writer.add(block, n_rows)
-        check()
+    async with aclosing(RowSlices(names, rows, columns, optional)) as slices:
+        async for block, n_rows in slices:
+            await writer.add(block, n_rows)
+            check()
 
 
 async def _base(core: Core, worker: Worker) -> int:

@@ -3,7 +3,16 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import AsyncIterable, AsyncIterator, Collection, Iterable, Iterator, Mapping
+from collections.abc import (
+    AsyncGenerator,
+    AsyncIterable,
+    AsyncIterator,
+    Collection,
+    Iterable,
+    Iterator,
+    Mapping,
+)
+from contextlib import aclosing
 from typing import Any
 
 from aiolake.errors import InvalidInputError
@@ -39,7 +48,11 @@ class RowSlices:
     def __aiter__(self) -> AsyncIterator[Block]:
         return self._blocks
 
-    async def _of_columns(self, columns: Any) -> AsyncIterator[Block]:
+    async def aclose(self) -> None:
+        """Let go of rows that nobody will ask for."""
+        await self._blocks.aclose()
+
+    async def _of_columns(self, columns: Any) -> AsyncGenerator[Block, None]:
         if not isinstance(columns, Mapping):
             raise InvalidInputError(
                 f"columns is a mapping of names to values, got {type(columns).__name__}"
@@ -55,17 +68,18 @@ class RowSlices:
             stop = min(n_rows, start + step)
             yield {name: values[start:stop] for name, values in columns.items()}, stop - start
 
-    async def _of_rows(self, rows: Any) -> AsyncIterator[Block]:
+    async def _of_rows(self, rows: Any) -> AsyncGenerator[Block, None]:
         block: list[Mapping[str, Any]] = []
         nbytes = 0
-        async for row in _iterated(rows):
-            check_columns(row, self._names, number=self._n_rows, optional=self._optional)
-            self._n_rows += 1
-            block.append(row)
-            nbytes += sum(_nbytes(value) for value in row.values())
-            if len(block) >= _MAX_ROWS or nbytes >= _MAX_BYTES:
-                yield self._transposed(block)
-                block, nbytes = [], 0
+        async with aclosing(_iterated(rows)) as iterated:
+            async for row in iterated:
+                check_columns(row, self._names, number=self._n_rows, optional=self._optional)
+                self._n_rows += 1
+                block.append(row)
+                nbytes += sum(_nbytes(value) for value in row.values())
+                if len(block) >= _MAX_ROWS or nbytes >= _MAX_BYTES:
+                    yield self._transposed(block)
+                    block, nbytes = [], 0
         if block:
             yield self._transposed(block)
 
@@ -77,7 +91,7 @@ class RowSlices:
         return columns, len(block)
 
 
-async def _iterated(rows: Any) -> AsyncIterator[Any]:
+async def _iterated(rows: Any) -> AsyncGenerator[Any, None]:
     if isinstance(rows, Mapping):
         yield rows
     elif isinstance(rows, AsyncIterable):
