@@ -12,6 +12,14 @@ if TYPE_CHECKING:
     from aiolake._aio import Portal
     from aiolake.codecs import References, convert_boxes
     from aiolake.codecs.media.clips import AudioClip, VideoClip
+    from aiolake.credentials.lease import CredentialState
+    from aiolake.credentials.values import (
+        AccountKeyCredential,
+        AnonymousCredential,
+        AwsCredential,
+        BearerCredential,
+        SasCredential,
+    )
     from aiolake.dataset.clips import read_clip
     from aiolake.dataset.copy import Copied, CopyProgress, copy_dataset
     from aiolake.dataset.dataset import Dataset, DatasetSpec
@@ -95,12 +103,16 @@ if TYPE_CHECKING:
 __version__ = "0.1.0.dev0"
 
 __all__ = [
+    "AccountKeyCredential",
     "AiolakeError",
     "AlreadyExistsError",
+    "AnonymousCredential",
     "Appender",
     "Audio",
     "AudioClip",
+    "AwsCredential",
     "BBox",
+    "BearerCredential",
     "Bytes",
     "ClassLabel",
     "ClosedError",
@@ -114,6 +126,7 @@ __all__ = [
     "CopyProgress",
     "CorruptDataError",
     "CredentialExpiredError",
+    "CredentialState",
     "Dataset",
     "DatasetSpec",
     "DatasetStats",
@@ -146,6 +159,7 @@ __all__ = [
     "Receipt",
     "Reference",
     "References",
+    "SasCredential",
     "Schema",
     "SchemaDiff",
     "Sequence",
@@ -201,6 +215,14 @@ _HOMES = {
     "aiolake._aio": ("Portal",),
     "aiolake.codecs": ("References", "convert_boxes"),
     "aiolake.codecs.media.clips": ("AudioClip", "VideoClip"),
+    "aiolake.credentials.lease": ("CredentialState",),
+    "aiolake.credentials.values": (
+        "AccountKeyCredential",
+        "AnonymousCredential",
+        "AwsCredential",
+        "BearerCredential",
+        "SasCredential",
+    ),
     "aiolake.dataset.clips": ("read_clip",),
     "aiolake.dataset.copy": ("Copied", "CopyProgress", "copy_dataset"),
     "aiolake.dataset.dataset": ("Dataset", "DatasetSpec"),

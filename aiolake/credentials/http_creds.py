@@ -14,7 +14,7 @@ from aiolake.credentials.provider import CallableProvider, Provider, StaticProvi
 from aiolake.credentials.values import AnonymousCredential, BearerCredential, Credential
 from aiolake.errors import InvalidInputError
 
-__all__ = ["HttpCreds", "Linked", "parse", "provider_of"]
+__all__ = ["HttpCreds", "Linked", "parse", "provider_of", "with_query"]
 
 _KEYS = (
     "ca_bundle",
@@ -93,6 +93,15 @@ def parse(creds: Any, query: str = "") -> HttpCreds:
             scheme="http",
         )
     return _of_dict(check_keys(creds, _KEYS, "http"), query)
+
+
+def with_query(creds: Any, query: str) -> Any:
+    """``creds=`` that say the same without the query of an address, for an address without it."""
+    if not query:
+        return creds
+    if creds is None or creds == "anonymous":
+        return {"query": query}
+    return {**creds, "query": query} if isinstance(creds, Mapping) else creds
 
 
 def _of_dict(given: dict[str, Any], query: str) -> HttpCreds:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping
 from typing import Any, TypeVar
 
 from aiolake import urls
 from aiolake.chunks.fetch import Fetcher
 from aiolake.chunks.follow import Follower
+from aiolake.credentials.http_creds import with_query
 from aiolake.dataset.links import Links
 from aiolake.dataset.session import Borrowed, Session, borrow
 from aiolake.dataset.state import Core
@@ -27,13 +28,14 @@ async def with_core(
     options: Options | None,
     use: Callable[[Core, Borrowed], Coroutine[Any, Any, T]],
     links: tuple[str, ...] = (),
+    link_creds: Mapping[str, Any] | None = None,
 ) -> T:
     """Open a store and a log, and close them again if ``use`` fails."""
     held = await borrow(session, options)
     core: Core | None = None
     try:
         await asyncio.sleep(0)  # what comes from memory never waits, and an opening is long
-        core = open_core(address, creds, held.session, options, links)
+        core = open_core(address, creds, held.session, options, links, link_creds)
         return await use(core, held)
     except BaseException:
         await (held.aclose() if core is None else held.aclose_after(core.store))
@@ -46,13 +48,26 @@ def open_core(
     session: Session,
     options: Options | None,
     links: tuple[str, ...] = (),
+    link_creds: Mapping[str, Any] | None = None,
 ) -> Core:
-    """A store and a log in a session; ``links`` are prefixes from ``check_links``."""
+    """A store and a log in a session.
+
+    Args:
+        address: Where.
+        creds: The store's.
+        session: Has the connections.
+        options: Limits and sizes, if not the session's.
+        links: Prefixes, from ``check_links``.
+        link_creds: Credentials of objects outside, by the names references give.
+    """
     chosen = options or session.options
     store = session._open_store(address, creds, chosen)
     log = Log(store, session._clock, chosen.commit_timeout, session._leave, session._pool.run)
     outside = Links(
-        address.scheme, links, lambda root, secret: session._open_store(root, secret, chosen)
+        address.scheme,
+        links,
+        lambda root, secret: session._open_store(root, secret, chosen),
+        link_creds,
     )
     return Core(
         url=str(address),
@@ -62,4 +77,5 @@ def open_core(
         fetcher=Fetcher(store, session._cache, session._disk),
         links=outside,
         follower=Follower(outside, session._cache),
+        creds=with_query(creds, address.query),
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, fields
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, NoReturn, Self, SupportsIndex
 
@@ -13,6 +13,9 @@ import msgspec
 from aiolake import keys
 from aiolake._aio import Guard
 from aiolake.chunks.stream import Batches
+from aiolake.credentials.lease import CredentialState, Lease
+from aiolake.credentials.secrets import has_secret
+from aiolake.credentials.values import refuse_plain_pickling
 from aiolake.dataset.history import History
 from aiolake.dataset.keys import MISSING
 from aiolake.dataset.notebook import described
@@ -41,7 +44,8 @@ __all__ = ["Dataset", "DatasetSpec"]
 class DatasetSpec:
     """How to open a dataset again, elsewhere: what a pickled handle becomes.
 
-    ``await aiolake.open_dataset(spec)``. It holds no credential.
+    ``await aiolake.open_dataset(spec)``. It says how to get a credential; where ``creds`` holds a
+    secret itself it is not pickled, unless multiprocessing is spawning a process.
 
     Attributes:
         url: The address.
@@ -49,6 +53,8 @@ class DatasetSpec:
         snapshot: The snapshot it was on.
         options: Its options, if it had its own.
         links: The prefixes that references may be followed to.
+        creds: What the handle was opened with; not shown.
+        link_creds: Likewise of references; not shown.
     """
 
     url: str
@@ -56,6 +62,18 @@ class DatasetSpec:
     snapshot: int
     options: Options | None = None
     links: tuple[str, ...] = ()
+    creds: Any = field(default=None, repr=False)
+    link_creds: Mapping[str, Any] | None = field(default=None, repr=False)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        if has_secret(self.creds) or has_secret(self.link_creds):
+            refuse_plain_pickling(f"what opens {self.url}")
+        named = {each.name: getattr(self, each.name) for each in fields(self)}
+        return _rebuilt, (named,)
+
+
+def _rebuilt(named: dict[str, Any]) -> DatasetSpec:
+    return DatasetSpec(**named)
 
 
 class Dataset:
@@ -126,7 +144,17 @@ class Dataset:
             snapshot=self.snapshot,
             options=self._own_options,
             links=self._core.links.prefixes,
+            creds=self._core.creds,
+            link_creds=self._core.links.creds,
         )
+
+    def credentials(self) -> CredentialState | None:
+        """Where the credential in use comes from, until when it is good, when it was renewed.
+
+        ``None`` for stores that need none. No secret is among it.
+        """
+        lease = getattr(self._core.store.inner, "lease", None)
+        return lease.state() if isinstance(lease, Lease) else None
 
     @property
     def branches(self) -> Branches:

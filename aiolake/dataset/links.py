@@ -151,10 +151,11 @@ class Links:
         creds: Mapping[str, Any] | None = None,
     ) -> None:
         self.prefixes = prefixes
+        self.creds: Mapping[str, Any] | None = dict(creds) if creds else None
         self._scheme = scheme
         self._roots = tuple(urls.parse(prefix) for prefix in prefixes)
         self._open_store = open_store
-        self._creds = dict(creds or {})
+        self._creds = self.creds or {}
         self._stores: dict[tuple[urls.Address, str | None], ScheduledStore] = {}
 
     def resolve(self, source: Source) -> Outside:

@@ -57,6 +57,7 @@ def open_dataset(
     creds: Any = None,
     token: str | None = None,
     links: Sequence[str | os.PathLike[str]] = (),
+    link_creds: Mapping[str, Any] | None = None,
     session: Session | None = None,
     options: Options | None = None,
 ) -> Opening[Dataset]:
@@ -68,10 +69,15 @@ def open_dataset(
         tag: Or stay at this tag's snapshot.
         snapshot: Or at this snapshot.
         time: Or at the one ``main`` had at this time (aware, or taken as UTC).
-        creds: The store's credentials; ``mem:`` and ``file:`` take none.
+        creds: How to get the store's credential: a dict as each cloud's page lists, ``"ENV"``,
+            ``"anonymous"`` and other words, or a function; each cloud's default chain without it.
+            ``mem:`` and ``file:`` take none.
         token: The hub's token.
         links: Prefixes outside the dataset that references of ``Link`` columns may be followed to,
-            as ``["s3://bucket/images/"]``; each ends at a boundary of the path.
+            as ``["s3://bucket/images/"]``; each ends at a boundary of the path. They are read
+            without a credential.
+        link_creds: Credentials by name: a reference whose ``creds_key`` is such a name is followed
+            with it, wherever it leads.
         session: Share this session's connections and limits.
         options: Limits and sizes; without a session they apply to this dataset alone.
 
@@ -87,6 +93,8 @@ def open_dataset(
         branch, snapshot = (url.branch, snapshot) if url.branch else (None, url.snapshot)
         options = options or url.options
         links = links or url.links
+        creds = url.creds if creds is None else creds
+        link_creds = url.link_creds if link_creds is None else link_creds
         url = url.url
     named = [v for v in (branch, tag, snapshot, time) if v is not None]
     if len(named) > 1:
@@ -119,7 +127,9 @@ def open_dataset(
         follows = (branch or DEFAULT_BRANCH) if target.follows_branch else None
         return Dataset(core, held, state, follows, options)
 
-    return Opening(lambda: with_core(address, creds, session, options, opened, prefixes))
+    return Opening(
+        lambda: with_core(address, creds, session, options, opened, prefixes, link_creds)
+    )
 
 
 def create_dataset(

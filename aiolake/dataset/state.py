@@ -35,6 +35,10 @@ class Core(msgspec.Struct, frozen=True):
     fetcher: Fetcher
     links: Links
     follower: Follower
+    creds: Any = None
+
+    def __repr__(self) -> str:
+        return f"<Core {self.url}>"  # what opened it may hold a secret
 
     async def explained(self, error: NotFoundError, snapshot: int) -> AiolakeError:
         """Why an object that a snapshot needs is missing: read the head and see."""
