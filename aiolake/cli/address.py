@@ -9,6 +9,7 @@ from functools import partial
 from pathlib import Path
 
 from aiolake import urls
+from aiolake.cli.creds import creds_of
 from aiolake.dataset.dataset import Dataset
 from aiolake.dataset.open import open_dataset
 from aiolake.dataset.session import Session
@@ -23,7 +24,11 @@ _Opening = Callable[..., Awaitable[Dataset]]
 
 @asynccontextmanager
 async def opened(
-    address: str, session: Session | None = None, *, links: Sequence[str] = ()
+    address: str,
+    session: Session | None = None,
+    *,
+    creds: str | None,
+    links: Sequence[str] = (),
 ) -> AsyncIterator[Dataset]:
     """The dataset at an address, closed at the end.
 
@@ -33,25 +38,26 @@ async def opened(
     Args:
         address: The address.
         session: Share this session.
+        creds: Of ``--creds``.
         links: Prefixes that references may be followed to.
 
     Raises:
         NotFoundError: No dataset, branch, tag or snapshot; near names are listed.
     """
-    opening = partial(open_dataset, session=session, links=links)
+    opening = partial(open_dataset, session=session, links=links, creds=creds_of(creds))
     async with await _open(address, opening) as dataset:
         yield dataset
 
 
 @asynccontextmanager
-async def opened_whole(address: str) -> AsyncIterator[Dataset]:
+async def opened_whole(address: str, *, creds: str | None) -> AsyncIterator[Dataset]:
     """The dataset at an address, for what concerns all of it.
 
     Raises:
         InvalidInputError: The address names a branch, a tag or a snapshot: a part would be meant.
         NotFoundError: As ``opened``.
     """
-    async with opened(address) as dataset:
+    async with opened(address, creds=creds) as dataset:
         _check_whole(address, dataset.url)
         yield dataset
 

@@ -8,6 +8,7 @@ import msgspec
 
 from aiolake.bench import measure, measure_generated
 from aiolake.cli.common import DEFAULTS, Common
+from aiolake.cli.creds import creds_of
 from aiolake.cli.exits import Exit
 from aiolake.cli.output import Output
 from aiolake.errors import InvalidInputError
@@ -50,11 +51,23 @@ async def bench(
         if columns is not None or raw:
             raise InvalidInputError("--write measures its own rows: leave out --columns and --raw")
         report = await measure_generated(
-            address, n_rows=rows, sample_bytes=sample_bytes, batch=batch, budget=budget
+            address,
+            n_rows=rows,
+            sample_bytes=sample_bytes,
+            batch=batch,
+            budget=budget,
+            creds=creds_of(common.creds),
         )
     else:
         chosen = None if columns is None else columns.split(",")
-        report = await measure(address, columns=chosen, decode=not raw, batch=batch, budget=budget)
+        report = await measure(
+            address,
+            columns=chosen,
+            decode=not raw,
+            batch=batch,
+            budget=budget,
+            creds=creds_of(common.creds),
+        )
     output.document(msgspec.to_builtins(report))
     names = ", ".join(report.columns)
     output.line(printable(f"{report.url}: {count(report.n_rows, 'row')} of {names}"))

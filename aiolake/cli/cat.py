@@ -38,7 +38,7 @@ async def cat(
         links: Follow links that begin with this; may be given more than once.
         common: Options of every command.
     """
-    async with opened(address, links=links) as dataset:
+    async with opened(address, creds=common.creds, links=links) as dataset:
         type = _followed(dataset.schema[column].type)
         found = await dataset.read(row, columns=[column], decode=not is_encoded(type))
     value = found[column]

@@ -29,7 +29,7 @@ async def diff(
         common: Options of every command.
     """
     output = Output(as_json=common.json)
-    async with opened(address) as dataset:
+    async with opened(address, creds=common.creds) as dataset:
         first = await _numbered(dataset, old)
         second = dataset.snapshot if new is None else await _numbered(dataset, new)
         found = await dataset.history.diff(first, second)
@@ -117,7 +117,7 @@ async def restore(
     if snapshot < 1:
         raise InvalidInputError(f"a snapshot's number is at least 1, got {snapshot}")
     output = Output(as_json=common.json)
-    async with opened(address) as dataset:
+    async with opened(address, creds=common.creds) as dataset:
         n = await dataset.history.restore(snapshot, message)
         output.document({"snapshot": n, "restored": snapshot, "rows": len(dataset)})
         output.line(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from aiolake.cli.address import opened, opened_whole
 from aiolake.cli.common import DEFAULTS, Common
+from aiolake.cli.creds import creds_of
 from aiolake.cli.exits import Exit
 from aiolake.cli.output import Output
 from aiolake.dataset.copy import CopyProgress, copy_dataset
@@ -14,7 +15,13 @@ __all__ = ["cp"]
 
 
 async def cp(
-    address: str, target: str, /, *, history: bool = False, common: Common = DEFAULTS
+    address: str,
+    target: str,
+    /,
+    *,
+    history: bool = False,
+    to_creds: str | None = None,
+    common: Common = DEFAULTS,
 ) -> Exit:
     """Copy a dataset to another address; one that was interrupted goes on when started again.
 
@@ -22,9 +29,11 @@ async def cp(
         address: A dataset: URL, URL@branch, URL@tag or URL@17 (a snapshot); with --history URL.
         target: Where to; nothing may be there but the beginning of this very copy.
         history: Every branch, tag and snapshot, rather than one snapshot.
+        to_creds: How to open the target, as --creds says it of the dataset.
         common: Options of every command.
     """
     output = Output(as_json=common.json)
+    to = {"target_creds": creds_of(to_creds)}
     unit = "objects" if history else "rows"
     with output.progress("copying", None, unit) as progress:
 
@@ -32,12 +41,14 @@ async def cp(
             progress.at(now.done)
 
         if history:
-            async with opened_whole(address) as dataset:
+            async with opened_whole(address, creds=common.creds) as dataset:
                 url = dataset.url
-            copied = await copy_dataset(url, target, history=True, on_progress=tell)
+            copied = await copy_dataset(
+                url, target, history=True, on_progress=tell, creds=creds_of(common.creds), **to
+            )
         else:
-            async with opened(address) as dataset:
-                copied = await copy_dataset(dataset, target, on_progress=tell)
+            async with opened(address, creds=common.creds) as dataset:
+                copied = await copy_dataset(dataset, target, on_progress=tell, **to)
     output.document(
         {
             "url": copied.url,

@@ -10,6 +10,7 @@ from aiolake.cli.address import opened, opened_whole
 from aiolake.cli.asking import ask
 from aiolake.cli.columns import parse_columns
 from aiolake.cli.common import DEFAULTS, Common
+from aiolake.cli.creds import creds_of
 from aiolake.cli.exits import Exit
 from aiolake.cli.output import Output
 from aiolake.dataset.dataset import Dataset
@@ -50,7 +51,7 @@ async def create(
     output = Output(as_json=common.json)
     schema: Mapping[str, ColumnType] = parse_columns(columns)
     if like is not None:
-        schema = {**await _columns_of(like), **schema}
+        schema = {**await _columns_of(like, common), **schema}
     if not schema:
         raise InvalidInputError(
             "a dataset has at least one column; write aiolake create ADDRESS image=Image, or "
@@ -64,6 +65,7 @@ async def create(
         key=key,
         on_duplicate=on_duplicate,
         row_metadata=row_metadata,
+        creds=creds_of(common.creds),
     )
     async with made as dataset:
         output.document({"url": dataset.url, "columns": _columns_json(dataset)})
@@ -73,8 +75,8 @@ async def create(
     return Exit.OK
 
 
-async def _columns_of(address: str) -> dict[str, ColumnType]:
-    async with opened(address) as dataset:
+async def _columns_of(address: str, common: Common) -> dict[str, ColumnType]:
+    async with opened(address, creds=common.creds) as dataset:
         return {column.name: column.type for column in dataset.schema.columns}
 
 
@@ -116,7 +118,7 @@ async def rm(
         common: Options of every command.
     """
     output = Output(as_json=common.json)
-    async with opened_whole(address) as dataset:
+    async with opened_whole(address, creds=common.creds) as dataset:
         facts = await _doomed(dataset)
     kept = "nothing stays" if purge else "its log stays"
     output.line(
@@ -129,7 +131,7 @@ async def rm(
         return Exit.OK
     if not yes:
         await ask("Delete all of it, for good?", "nothing was deleted")
-    await delete_dataset(facts["url"], purge=purge)
+    await delete_dataset(facts["url"], purge=purge, creds=creds_of(common.creds))
     output.document({**facts, "dry_run": False})
     output.line("Deleted.")
     return Exit.OK

@@ -8,6 +8,7 @@ from typing import Literal
 from aiolake.cli.address import branch_of
 from aiolake.cli.columns import parse_columns
 from aiolake.cli.common import DEFAULTS, Common
+from aiolake.cli.creds import creds_of
 from aiolake.cli.exits import Exit
 from aiolake.cli.output import Output
 from aiolake.cli.words import in_words_of_the_shell
@@ -71,6 +72,7 @@ async def ingest(
             message=message,
             branch=branch,
             on_progress=tell,
+            creds=creds_of(common.creds),
         )
     output.document(report.to_dict())
     _print(output, report)

@@ -43,7 +43,7 @@ async def info(address: str, /, *, common: Common = DEFAULTS) -> Exit:
         common: Options of every command.
     """
     output = Output(as_json=common.json)
-    async with opened(address) as dataset:
+    async with opened(address, creds=common.creds) as dataset:
         facts = await _facts(dataset)
     if common.json:
         output.document(facts)
@@ -127,7 +127,7 @@ async def log(address: str, /, *, limit: int = 20, common: Common = DEFAULTS) ->
     if limit < 1:
         raise InvalidInputError(f"--limit is at least 1, got {limit}")
     output = Output(as_json=common.json)
-    async with opened(address) as dataset:
+    async with opened(address, creds=common.creds) as dataset:
         history = await dataset.history.list(limit=limit + 1)
     shown = history[:limit]
     output.document([snapshot_json(info) for info in shown])
@@ -167,7 +167,7 @@ async def ls(
     """
     selector = parse_rows(rows)
     output = Output(as_json=common.json)
-    async with opened(address) as dataset:
+    async with opened(address, creds=common.creds) as dataset:
         at = range(len(dataset))
         numbers = at[selector] if isinstance(selector, slice) else selector
         view = dataset.select(*columns.split(",")) if columns else dataset[:]

@@ -48,7 +48,7 @@ async def export_images(
     """
     selector = parse_rows(rows)
     output = Output(as_json=common.json)
-    async with opened(address) as dataset:
+    async with opened(address, creds=common.creds) as dataset:
         pictures = _picture_column(dataset, column)
         labels = None if by is None else _label_column(dataset, by)
         _check_empty(directory)

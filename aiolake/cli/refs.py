@@ -33,7 +33,7 @@ async def branch(
         common: Options of every command.
     """
     output = Output(as_json=common.json)
-    async with opened(address) as dataset:
+    async with opened(address, creds=common.creds) as dataset:
         branches = dataset.branches
         if name is None:
             _only_with_a_name(move is not None, delete)
@@ -63,7 +63,7 @@ async def tag(
         common: Options of every command.
     """
     output = Output(as_json=common.json)
-    async with opened(address) as dataset:
+    async with opened(address, creds=common.creds) as dataset:
         tags = dataset.tags
         if name is None:
             _only_with_a_name(delete)
@@ -106,7 +106,7 @@ async def merge(
         common: Options of every command.
     """
     output = Output(as_json=common.json)
-    async with opened(address) as dataset:
+    async with opened(address, creds=common.creds) as dataset:
         before = len(dataset)
         snapshot = await dataset.branches.merge(source, message=message)
         output.document({"snapshot": snapshot, "rows_before": before, "rows": len(dataset)})

@@ -29,7 +29,7 @@ async def optimize(
         common: Options of every command.
     """
     output = Output(as_json=common.json)
-    async with Session() as session, opened(address, session) as dataset:
+    async with Session() as session, opened(address, session, creds=common.creds) as dataset:
         with output.progress("rewriting", None, "bytes") as progress:
             async with bytes_moved(session, progress):
                 snapshot = await rewriting.optimize(dataset, message=message)
@@ -65,7 +65,7 @@ async def expire(
         raise InvalidInputError("give --older-than (7d) or --below (a snapshot), one of them")
     period = None if older_than is None else parse_duration(older_than)
     output = Output(as_json=common.json)
-    async with opened_whole(address) as dataset:
+    async with opened_whole(address, creds=common.creds) as dataset:
         if not yes:
             which = f"older than {older_than}" if below is None else f"below {below}"
             await ask(

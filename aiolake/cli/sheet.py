@@ -40,7 +40,7 @@ async def show(
     """
     selector = parse_rows(rows)
     output = Output(as_json=common.json)
-    async with opened(address, links=links) as dataset:
+    async with opened(address, creds=common.creds, links=links) as dataset:
         target = out if out is not None else Path(f"{_name(address)}.html")
         if target.exists() and not force:
             raise AlreadyExistsError(f"{shown_path(target)} is there; choose --out, or --force")

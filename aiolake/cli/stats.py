@@ -20,7 +20,7 @@ async def stats(address: str, /, *, fast: bool = False, common: Common = DEFAULT
         common: Options of every command.
     """
     output = Output(as_json=common.json)
-    async with opened(address) as dataset:
+    async with opened(address, creds=common.creds) as dataset:
         found = await (dataset.stats() if fast else dataset.summary())
     output.document(found.to_dict())
     for line in str(found).splitlines():

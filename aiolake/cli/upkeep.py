@@ -7,6 +7,7 @@ from dataclasses import asdict
 from aiolake.cli.address import opened, opened_whole
 from aiolake.cli.asking import ask
 from aiolake.cli.common import DEFAULTS, Common
+from aiolake.cli.creds import creds_of
 from aiolake.cli.duration import parse_duration
 from aiolake.cli.exits import Exit
 from aiolake.cli.output import Output
@@ -39,21 +40,24 @@ async def verify(address: str, /, *, deep: bool = False, common: Common = DEFAUL
     async with Session() as session:
         with output.progress("verifying", None, "bytes") as progress:
             async with bytes_moved(session, progress):
-                verified = await _verified(address, "samples" if deep else "bytes", session)
+                depth: Depth = "samples" if deep else "bytes"
+                verified = await _verified(address, depth, session, common.creds)
     output.document({**asdict(verified), "ok": verified.ok})
     _print_verified(output, verified)
     return Exit.OK if verified.ok else Exit.FAILED
 
 
-async def _verified(address: str, depth: Depth, session: Session) -> Verified:
+async def _verified(address: str, depth: Depth, session: Session, creds: str | None) -> Verified:
     try:
-        async with opened(address, session) as dataset:
+        async with opened(address, session, creds=creds) as dataset:
             return await verify_dataset(dataset, depth=depth)
     except CorruptDataError as error:
         if entry_number(str(error.context.get("key"))) is None:
             raise
     # An entry of the log is damaged, so that nothing can be opened; which, verifying says.
-    return await verify_dataset(split_reference(address).url, depth=depth, session=session)
+    return await verify_dataset(
+        split_reference(address).url, depth=depth, creds=creds_of(creds), session=session
+    )
 
 
 def _print_verified(output: Output, verified: Verified) -> None:
@@ -95,7 +99,7 @@ async def gc(
     """
     young = parse_duration(grace)
     output = Output(as_json=common.json)
-    async with opened_whole(address) as dataset:
+    async with opened_whole(address, creds=common.creds) as dataset:
         planned = await maintain.gc(dataset, grace=young, dry_run=True)
         _print_plan(output, planned)
         if dry_run:

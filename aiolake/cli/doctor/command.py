@@ -7,6 +7,8 @@ from collections.abc import Callable
 from aiolake import urls
 from aiolake.cli.address import opened
 from aiolake.cli.common import DEFAULTS, Common
+from aiolake.cli.creds import creds_of
+from aiolake.cli.doctor.access import check_access, check_credential
 from aiolake.cli.doctor.dataset import check_dataset
 from aiolake.cli.doctor.findings import Finding, Verdict, worst
 from aiolake.cli.doctor.store import check_store
@@ -44,7 +46,7 @@ async def doctor(address: str, /, *, read_only: bool = False, common: Common = D
         _print(output, finding)
 
     async with Session() as session:
-        await _check(address, session, found, write=not read_only)
+        await _check(address, session, found, common.creds, write=not read_only)
     output.document(
         {"verdict": worst(findings).value, "findings": [each.to_dict() for each in findings]}
     )
@@ -52,18 +54,30 @@ async def doctor(address: str, /, *, read_only: bool = False, common: Common = D
 
 
 async def _check(
-    address: str, session: Session, found: Callable[[Finding], None], *, write: bool
+    address: str,
+    session: Session,
+    found: Callable[[Finding], None],
+    creds: str | None,
+    *,
+    write: bool,
 ) -> None:
     url = urls.parse(split_reference(address).url)
     found(Finding("address", Verdict.OK, printable(str(url))))
-    store = session._open_store(url, None, session.options)
+    store = session._open_store(url, creds_of(creds), session.options)
     try:
+        access = await check_access(store)
+        for finding in access:
+            found(finding)
+        if worst(access) is Verdict.FAILED:
+            return
         for finding in await check_store(store, write=write):
+            found(finding)
+        for finding in check_credential(store):
             found(finding)
     finally:
         await store.aclose()
     try:
-        async with opened(address, session) as dataset:
+        async with opened(address, session, creds=creds) as dataset:
             async for finding in check_dataset(dataset):
                 found(finding)
     except NotFoundError as error:

@@ -13,7 +13,7 @@ from time import perf_counter
 from aiolake import keys
 from aiolake._aio import map_concurrently
 from aiolake.cli.doctor.findings import Finding, Verdict, latency_text, rate_text
-from aiolake.errors import AiolakeError
+from aiolake.errors import AiolakeError, NotFoundError, ReadOnlyError
 from aiolake.stores.base import CreateOutcome, Store
 
 __all__ = ["check_store"]
@@ -41,7 +41,7 @@ async def check_store(store: Store, *, write: bool) -> list[Finding]:
         created = await _create(store, prefix)
         findings.append(created)
         if created.verdict is Verdict.OK:
-            for check in (_race, _visible, _latency, _bandwidth):
+            for check in (_race, _visible, _latency, _bandwidth, _delete):
                 findings.append(await _guarded(check, store, prefix))
     return findings
 
@@ -82,6 +82,8 @@ async def _listing(store: Store) -> Finding:
 async def _create(store: Store, prefix: str) -> Finding:
     try:
         outcome = await store.create(f"{prefix}/first", [b"aiolake doctor"])
+    except ReadOnlyError as error:
+        return Finding("create", Verdict.NOTE, str(error))
     except AiolakeError as error:
         advice = "only reading works here; to write, allow creating and deleting objects"
         return Finding("create", Verdict.FAILED, str(error), advice)
@@ -118,6 +120,24 @@ async def _visible(store: Store, prefix: str) -> Finding:
     if f"{prefix}/first" not in [item.key for item in page.objects]:
         return Finding("read", Verdict.NOTE, "a created object can be read but is not listed yet")
     return Finding("read", Verdict.OK, "reads and listings see what was created")
+
+
+async def _delete(store: Store, prefix: str) -> Finding:
+    """Who may not delete can write datasets, and neither shrink nor remove them."""
+    key = f"{prefix}/first"
+    try:
+        await store.delete([key])
+    except AiolakeError as error:
+        advice = (
+            "datasets can be written and read, but gc and aiolake rm cannot work, and the test "
+            f"objects under {prefix}/ stay: allow deleting objects"
+        )
+        return Finding("delete", Verdict.NOTE, str(error), advice)
+    try:
+        await store.head(key)
+    except NotFoundError:
+        return Finding("delete", Verdict.OK, "objects can be deleted")
+    return Finding("delete", Verdict.NOTE, "a deleted object can still be read for a while")
 
 
 async def _latency(store: Store, prefix: str) -> Finding:
