@@ -20,6 +20,7 @@ async def cp(
     /,
     *,
     history: bool = False,
+    from_creds: str | None = None,
     to_creds: str | None = None,
     common: Common = DEFAULTS,
 ) -> Exit:
@@ -29,10 +30,12 @@ async def cp(
         address: A dataset: URL, URL@branch, URL@tag or URL@17 (a snapshot); with --history URL.
         target: Where to; nothing may be there but the beginning of this very copy.
         history: Every branch, tag and snapshot, rather than one snapshot.
+        from_creds: How to open the dataset; the same as --creds.
         to_creds: How to open the target, as --creds says it of the dataset.
         common: Options of every command.
     """
     output = Output(as_json=common.json)
+    creds = common.creds if from_creds is None else from_creds
     to = {"target_creds": creds_of(to_creds)}
     unit = "objects" if history else "rows"
     with output.progress("copying", None, unit) as progress:
@@ -41,13 +44,13 @@ async def cp(
             progress.at(now.done)
 
         if history:
-            async with opened_whole(address, creds=common.creds) as dataset:
+            async with opened_whole(address, creds=creds) as dataset:
                 url = dataset.url
             copied = await copy_dataset(
-                url, target, history=True, on_progress=tell, creds=creds_of(common.creds), **to
+                url, target, history=True, on_progress=tell, creds=creds_of(creds), **to
             )
         else:
-            async with opened(address, creds=common.creds) as dataset:
+            async with opened(address, creds=creds) as dataset:
                 copied = await copy_dataset(dataset, target, on_progress=tell, **to)
     output.document(
         {

@@ -101,7 +101,7 @@ def test_cp_goes_to_a_cloud_and_back(cli: Cli, root: Root, tmp_path: Path) -> No
     cli.ok("cp", tmp_path / "here", root.url, "--to-creds", root.file)
     again = cli("cp", tmp_path / "here", root.url, "--to-creds", root.file)
     assert (again.code, "choose another address" in again.err) == (1, True)
-    cli.ok("cp", root.url, tmp_path / "back", "--creds", root.file, "--history")
+    cli.ok("cp", root.url, tmp_path / "back", "--from-creds", root.file, "--history")
     for how in ((tmp_path / "back",), (root.url, "--creds", root.file)):
         found = cli.ok("verify", *how, "--json").document
         assert found["ok"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -16,6 +17,7 @@ from aiolake.options import Options
 from aiolake.stores.factory import open_store
 from aiolake.stores.http import HttpStore
 from aiolake.stores.network import Network
+from tests.servers.certificates import Certificate
 
 __all__ = ["Site", "opened", "served"]
 
@@ -89,16 +91,20 @@ class Site:
 
 
 @asynccontextmanager
-async def served(site: Site) -> AsyncIterator[Site]:
-    """The site on a free port; on this test's loop."""
+async def served(site: Site, certificate: Certificate | None = None) -> AsyncIterator[Site]:
+    """The site on a free port, by TLS with a certificate; on this test's loop."""
     app = web.Application()
     app.router.add_route("*", "/{path:.*}", site.answer)
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
     await runner.setup()
     try:
-        listener = web.TCPSite(runner, "127.0.0.1", 0)
+        context = None
+        if certificate is not None:
+            context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+            context.load_cert_chain(certificate.chain, certificate.key)
+        listener = web.TCPSite(runner, "127.0.0.1", 0, ssl_context=context)
         await listener.start()
-        site.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
+        site.url = f"http{'s' if certificate else ''}://127.0.0.1:{runner.addresses[0][1]}"
         yield site
     finally:
         await runner.cleanup()

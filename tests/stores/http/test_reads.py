@@ -21,6 +21,7 @@ from aiolake.errors import (
 )
 from aiolake.stores import http
 from aiolake.stores.base import Listing, ObjectMeta
+from tests.servers.certificates import make_certificate
 from tests.stores.http.server import Site, opened, served, without_ranges
 
 KEYS = [
@@ -294,6 +295,42 @@ async def test_redirects_elsewhere_are_not(site: Site, location: str) -> None:
         assert "s3cret" not in str(caught.value)
         assert "not followed" in str(caught.value)
     assert len(site.asked) == 1
+
+
+async def test_a_certificate_is_checked_as_told(site: Site, tmp_path: Path) -> None:
+    site.put("a", DATA)
+    certificate = make_certificate(tmp_path)
+    async with served(site, certificate):
+        trusting: list[Any] = [
+            {"ca_bundle": str(certificate.ca)},
+            {"verify": str(certificate.ca)},
+            {"verify": False},
+        ]
+        for creds in trusting:
+            async with opened(site.url, creds) as store:
+                assert bytes(await store.get_range("a", 3, 9)) == DATA[3:9]
+        async with opened(site.url) as store:
+            with pytest.raises(StoreError, match="is not trusted"):
+                await store.get("a")
+        plain, site.asked = site.url.replace("https:", "http:"), []
+        async with opened(plain) as store:
+            with pytest.raises(StoreError):
+                await store.get("a")
+        assert site.asked == []
+
+
+async def test_a_host_that_has_moved_to_tls_is_followed_there(site: Site, tmp_path: Path) -> None:
+    secure = Site(tmp_path / "secure")
+    secure.put("a", DATA)
+    certificate = make_certificate(tmp_path)
+    async with served(secure, certificate), served(site):
+        site.moved = {"/a": (301, f"{secure.url}/a")}
+        async with opened(site.url, {"token": "t", "ca_bundle": str(certificate.ca)}) as store:
+            secure.token = "t"
+            for _ in range(3):
+                assert bytes(await store.get("a")) == DATA
+    assert len(site.asked) == 1
+    assert len(secure.asked) == 3
 
 
 async def test_links_are_the_text_of_their_urls(site: Site) -> None:
