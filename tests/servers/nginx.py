@@ -57,6 +57,8 @@ server {{
     listen {address};
     location / {{ echo_sleep {late_s}; echo_exec @file; }}
     location @file {{ }}
+    location = /bucket {{ echo_sleep {late_s}; echo_exec @page; }}
+    location @page {{ rewrite ^ /pages/$arg_prefix break; }}
 }}
 """
 
@@ -68,7 +70,8 @@ class NginxServer:
     Attributes:
         root: The folder: put files into it, before they are asked for.
         url: Where they are, at once.
-        late_url: And after ``LATE_S``.
+        late_url: And after ``LATE_S``; a listing of ``bucket`` there is the file
+            ``pages/<prefix as encoded>``.
         tls_url: By TLS.
         late_tls_url: By TLS after ``LATE_S``.
         ca: The certificate to trust.

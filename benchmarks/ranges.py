@@ -1,0 +1,223 @@
+"""Range reads of S3: what a request costs through each client, in one run on one machine.
+
+``python -m benchmarks.ranges [--out DIR]`` starts nginx, which costs next to nothing and looks at
+no signature, and measures each client in a process of its own; see ``.ci/lanes/ranges``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import os
+import random
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+N_IN_FLIGHT = 32
+OBJECT_NBYTES = 64 << 20
+KEYS = {"aws_access_key_id": "AKIAEXAMPLE", "aws_secret_access_key": "secret"}
+CASES = {
+    "16 KiB": (16 << 10, 6000, "url"),
+    "256 KiB": (256 << 10, 1500, "url"),
+    "8 MiB": (8 << 20, 64, "url"),
+    "16 KiB, 20 ms": (16 << 10, 4000, "late_url"),
+    "16 KiB, TLS": (16 << 10, 4000, "tls_url"),
+    "8 MiB, TLS": (8 << 20, 48, "tls_url"),
+}
+CLIENTS = ("aiolake", "aiobotocore", "s3fs", "obstore")
+Read = Callable[[int, int], Awaitable[Any]]
+
+
+async def with_aiolake(url: str, ca: str, run: Callable[[Read], Awaitable[Any]]) -> Any:
+    from aiolake import urls
+    from aiolake.format.checksum import crc32c
+    from aiolake.options import Options
+    from aiolake.stores.factory import open_store
+    from aiolake.stores.network import Network
+    from aiolake.stores.scheduled import ScheduledStore
+    from aiolake.stores.scheduler import Scheduler
+
+    options = Options()
+    async with Network(options) as network:
+        creds = {**KEYS, "endpoint_url": url, "region_name": "us-east-1", "verify": ca}
+        inner = open_store(urls.parse("s3://bucket"), creds=creds, network=network)
+        store = ScheduledStore(inner, Scheduler(options))
+
+        async def read(start: int, stop: int) -> Any:
+            data = await store.get_range("object", start, stop)
+            crc32c(data)
+            return data
+
+        return await run(read)
+
+
+async def with_aiobotocore(url: str, ca: str, run: Callable[[Read], Awaitable[Any]]) -> Any:
+    from aiobotocore.config import AioConfig
+    from aiobotocore.session import get_session
+
+    client = get_session().create_client(
+        "s3",
+        endpoint_url=url,
+        region_name="us-east-1",
+        verify=ca,
+        config=AioConfig(max_pool_connections=N_IN_FLIGHT, s3={"addressing_style": "path"}),
+        **KEYS,
+    )
+    async with client as s3:
+
+        async def read(start: int, stop: int) -> Any:
+            answer = await s3.get_object(
+                Bucket="bucket", Key="object", Range=f"bytes={start}-{stop - 1}"
+            )
+            async with answer["Body"] as body:
+                return await body.read()
+
+        return await run(read)
+
+
+async def with_s3fs(url: str, ca: str, run: Callable[[Read], Awaitable[Any]]) -> Any:
+    import s3fs
+
+    fs = s3fs.S3FileSystem(
+        key=KEYS["aws_access_key_id"],
+        secret=KEYS["aws_secret_access_key"],
+        client_kwargs={"endpoint_url": url, "region_name": "us-east-1", "verify": ca},
+        config_kwargs={"max_pool_connections": N_IN_FLIGHT},
+        asynchronous=True,
+        skip_instance_cache=True,
+    )
+    session = await fs.set_session()
+
+    async def read(start: int, stop: int) -> Any:
+        return await fs._cat_file("bucket/object", start=start, end=stop)
+
+    try:
+        return await run(read)
+    finally:
+        await session.close()
+
+
+async def with_obstore(url: str, ca: str, run: Callable[[Read], Awaitable[Any]]) -> Any:
+    from obstore.store import S3Store
+
+    store = S3Store(
+        "bucket",
+        endpoint=url,
+        region="us-east-1",
+        access_key_id=KEYS["aws_access_key_id"],
+        secret_access_key=KEYS["aws_secret_access_key"],
+        virtual_hosted_style_request=False,
+        client_options={"allow_http": True, "allow_invalid_certificates": True},
+    )
+
+    async def read(start: int, stop: int) -> Any:
+        return memoryview(await store.get_range_async("object", start=start, end=stop))
+
+    return await run(read)
+
+
+async def measured(read: Read, nbytes: int, n: int, expected: bytes) -> dict[str, float]:
+    """Read ranges, 32 in flight; the first few are checked and not counted."""
+    rng = random.Random(1)
+    starts = [rng.randrange(OBJECT_NBYTES - nbytes) for _ in range(n)]
+    for start in starts[:8]:
+        assert bytes(await read(start, start + nbytes)) == expected[start : start + nbytes]
+    todo = iter(starts)
+
+    async def work() -> None:
+        for start in todo:
+            assert len(await read(start, start + nbytes)) == nbytes
+
+    await asyncio.gather(*(work() for _ in range(2)))  # connections are opened
+    todo = iter(starts)
+    began, cpu = time.perf_counter(), time.process_time()
+    await asyncio.gather(*(work() for _ in range(N_IN_FLIGHT)))
+    wall, cpu = time.perf_counter() - began, time.process_time() - cpu
+    return {"per_s": n / wall, "mb_per_s": n * nbytes / wall / 1e6, "cpu_per_1000": 1000 * cpu / n}
+
+
+def worker(client: str, url: str, ca: str, path: str, nbytes: int, n: int) -> None:
+    expected = Path(path).read_bytes()
+
+    async def run(read: Read) -> Any:
+        return await measured(read, nbytes, n, expected)
+
+    print(json.dumps(asyncio.run(globals()[f"with_{client}"](url, ca, run))))
+
+
+def one(client: str, case: str, server: Any) -> dict[str, float]:
+    nbytes, n, address = CASES[case]
+    path = server.root / "bucket" / "object"
+    command = [sys.executable, "-m", "benchmarks.ranges", "--worker", client]
+    command += [getattr(server, address), str(server.ca), str(path), str(nbytes), str(n)]
+    done = subprocess.run(
+        command, capture_output=True, text=True, check=False, timeout=300, env={**os.environ}
+    )
+    if done.returncode:
+        raise RuntimeError(f"{client}, {case}: {done.stderr[-2000:]}")
+    found: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
+    return found
+
+
+def table(results: dict[str, dict[str, list[dict[str, float]]]]) -> str:
+    """Medians of the rounds, and the ratio of each peer's CPU to ours."""
+    lines = [
+        "| ranges | client | requests/s | MB/s | CPU-s per 1,000 | CPU beside ours |",
+        "|---|---|---|---|---|---|",
+    ]
+    for case, clients in results.items():
+        ours = median(clients["aiolake"], "cpu_per_1000")
+        for client, runs in clients.items():
+            cpu = median(runs, "cpu_per_1000")
+            lines.append(
+                f"| {case} | {client} | {median(runs, 'per_s'):,.0f} | "
+                f"{median(runs, 'mb_per_s'):,.0f} | {cpu:.3f} | x{cpu / ours:.1f} |"
+            )
+    return "\n".join(lines)
+
+
+def median(runs: list[dict[str, float]], name: str) -> float:
+    return sorted(run[name] for run in runs)[len(runs) // 2]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--out", type=Path)
+    parser.add_argument("--worker", nargs=6)
+    given = parser.parse_args()
+    if given.worker:
+        client, url, ca, path, nbytes, n = given.worker
+        return worker(client, url, ca, path, int(nbytes), int(n))
+    from tests.servers.certificates import make_certificate
+    from tests.servers.environments import ready
+    from tests.servers.nginx import NGINX, nginx_server
+
+    ready(NGINX)
+    results: dict[str, dict[str, list[dict[str, float]]]] = {}
+    with (
+        tempfile.TemporaryDirectory() as directory,
+        nginx_server(make_certificate(Path(directory))) as server,
+    ):
+        (server.root / "bucket").mkdir()
+        (server.root / "bucket" / "object").write_bytes(os.urandom(OBJECT_NBYTES))
+        for _ in range(given.rounds):
+            for case in CASES:
+                for client in CLIENTS:
+                    runs = results.setdefault(case, {}).setdefault(client, [])
+                    runs.append(one(client, case, server))
+    print(table(results))
+    if given.out:
+        given.out.mkdir(parents=True, exist_ok=True)
+        (given.out / "ranges.json").write_text(json.dumps(results, indent=1))
+    return None
+
+
+if __name__ == "__main__":
+    main()
