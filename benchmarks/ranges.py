@@ -124,20 +124,22 @@ async def with_obstore(url: str, ca: str, run: Callable[[Read], Awaitable[Any]])
 
 async def measured(read: Read, nbytes: int, n: int, expected: bytes) -> dict[str, float]:
     """Read ranges, 32 in flight; the first few are checked and not counted."""
+    from aiolake._aio import map_concurrently
+
     rng = random.Random(1)
     starts = [rng.randrange(OBJECT_NBYTES - nbytes) for _ in range(n)]
     for start in starts[:8]:
         assert bytes(await read(start, start + nbytes)) == expected[start : start + nbytes]
     todo = iter(starts)
 
-    async def work() -> None:
+    async def work(_: int) -> None:
         for start in todo:
             assert len(await read(start, start + nbytes)) == nbytes
 
-    await asyncio.gather(*(work() for _ in range(2)))  # connections are opened
+    await map_concurrently(work, range(2))  # connections are opened
     todo = iter(starts)
     began, cpu = time.perf_counter(), time.process_time()
-    await asyncio.gather(*(work() for _ in range(N_IN_FLIGHT)))
+    await map_concurrently(work, range(N_IN_FLIGHT))
     wall, cpu = time.perf_counter() - began, time.process_time() - cpu
     return {"per_s": n / wall, "mb_per_s": n * nbytes / wall / 1e6, "cpu_per_1000": 1000 * cpu / n}
 

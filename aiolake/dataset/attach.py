@@ -14,6 +14,7 @@ from aiolake.dataset.links import Links
 from aiolake.dataset.session import Borrowed, Session, borrow
 from aiolake.dataset.state import Core
 from aiolake.options import Options
+from aiolake.stores.factory import load_store
 from aiolake.versions.log import Log
 
 __all__ = ["open_core", "with_core"]
@@ -34,6 +35,7 @@ async def with_core(
     held = await borrow(session, options)
     core: Core | None = None
     try:
+        await load_store(address.scheme)
         await asyncio.sleep(0)  # what comes from memory never waits, and an opening is long
         core = open_core(address, creds, held.session, options, links, link_creds)
         return await use(core, held)

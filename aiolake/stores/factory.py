@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
+import sys
 from collections.abc import Callable
 from importlib import import_module
 from typing import Any
@@ -26,6 +29,7 @@ _OPENERS = {
     "https": "aiolake.stores.http:open_http",
 }
 _LOCAL = ("mem", "file")
+_TRANSPORT = "aiolake.stores.transport.client"
 
 
 def open_store(
@@ -62,6 +66,22 @@ def open_store(
     module, _, function = name.partition(":")
     opener: Opener = getattr(import_module(module), function)
     return opener(address, creds, options if options is not None else Options(), network)
+
+
+async def load_store(scheme: str) -> None:
+    """Load what opens a scheme, in a thread: packages take longer than a loop may wait.
+
+    Opening loads it too, where it is not loaded yet.
+    """
+    name = _OPENERS.get(scheme)
+    if name is None or scheme in _LOCAL:
+        return
+    module = name.partition(":")[0]
+    wanted = [each for each in (module, _TRANSPORT) if each not in sys.modules]
+    for each in wanted:
+        # A package that is missing is named when the store is opened.
+        with contextlib.suppress(ImportError):
+            await asyncio.to_thread(import_module, each)
 
 
 def open_memory(address: Address, creds: Any, options: Options, network: Network | None) -> Store:

@@ -1,0 +1,153 @@
+"""A service: 64 datasets of a bucket opened at once in one process, and ten samples read of each.
+
+``python -m benchmarks.service`` serves them by nginx, 20 ms late, and says how long it took, what
+it cost, and how long the slowest callback held the loop.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import random
+import sys
+import tempfile
+import time
+from pathlib import Path
+from urllib.parse import quote
+
+import aiolake
+from aiolake._aio import map_concurrently
+
+N_DATASETS = 64
+N_SAMPLES = 10
+N_ROWS = 200
+NBYTES = 19_000
+KEYS = {"aws_access_key_id": "AKIAEXAMPLE", "aws_secret_access_key": "secret"}
+
+
+async def fill(root: Path) -> None:
+    """Write the datasets into nginx's folder, and a page of S3's listing for each."""
+    rng = random.Random(1)
+    (root / "pages").mkdir()
+    for i in range(N_DATASETS):
+        path = root / "bucket" / f"d{i}"
+        schema: dict[str, aiolake.ColumnType | type] = {
+            "image": aiolake.Bytes(),
+            "label": aiolake.Tensor("int64"),
+        }
+        async with aiolake.create_dataset(path, schema) as ds, ds.transaction() as tx:
+            await tx.append({"image": rng.randbytes(NBYTES), "label": j} for j in range(N_ROWS))
+        newest = min(p for p in (path / "log").rglob("*") if p.is_file() and p.name != "hint")
+        key = newest.relative_to(root / "bucket")
+        page = f"<ListBucketResult><IsTruncated>false</IsTruncated><Contents><Key>{key}</Key>"
+        page += f"<Size>{newest.stat().st_size}</Size></Contents></ListBucketResult>"
+        (root / "pages" / quote(f"d{i}/log", safe="")).write_text(page)
+        (root / "pages" / quote(f"d{i}/log/", safe="")).write_text(page)
+
+
+class Slowest:
+    """The CPU of the loop's slowest callback."""
+
+    def __init__(self) -> None:
+        self.seconds = 0.0
+        self.callback = ""
+        self._run = asyncio.events.Handle._run
+
+    def __enter__(self) -> Slowest:
+        def measured(handle: asyncio.Handle) -> None:
+            began = time.thread_time()
+            self._run(handle)
+            taken = time.thread_time() - began
+            if taken > self.seconds:
+                self.seconds, self.callback = taken, repr(handle)[:300]
+
+        asyncio.events.Handle._run = measured  # type: ignore[method-assign, assignment]
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        asyncio.events.Handle._run = self._run  # type: ignore[method-assign]
+
+
+async def serve(endpoint: str) -> tuple[float, float, float]:
+    """Open all, read, and close: seconds, CPU seconds, and the slowest callback's."""
+    creds = {**KEYS, "endpoint_url": endpoint, "region_name": "us-east-1"}
+    rng = random.Random(2)
+    async with aiolake.Session() as session:
+
+        async def one(i: int) -> None:
+            url = f"s3://bucket/d{i}"
+            async with aiolake.open_dataset(url, creds=creds, session=session) as ds:
+                rows = rng.sample(range(N_ROWS), N_SAMPLES)
+                found = await map_concurrently(ds.read, rows)
+                assert [each["label"] for each in found] == rows
+                assert all(len(each["image"]) == NBYTES for each in found)
+
+        with Slowest() as slowest:
+            began, cpu = time.perf_counter(), time.process_time()
+            await map_concurrently(one, range(N_DATASETS))
+            wall, cpu = time.perf_counter() - began, time.process_time() - cpu
+    print(slowest.callback, file=sys.stderr)
+    return wall, cpu, slowest.seconds
+
+
+async def batches(endpoint: str) -> None:
+    """64 random samples in one call, and 64 in flight, of one open dataset."""
+    creds = {**KEYS, "endpoint_url": endpoint, "region_name": "us-east-1"}
+    options = aiolake.Options(cache_bytes=1 << 20)
+    async with aiolake.open_dataset("s3://bucket/big", creds=creds, options=options) as ds:
+        await ds.read(list(range(0, len(ds), 97)), columns=["image"])
+        rng, taken = random.Random(3), []
+        for _ in range(15):
+            rows = rng.sample(range(len(ds)), 64)
+            began = time.perf_counter()
+            assert len((await ds.read(rows, columns=["image"]))["image"]) == 64
+            taken.append(1000 * (time.perf_counter() - began))
+        print(f"64 random samples in one call: {sorted(taken)[7]:.1f} ms (median of 15)")
+        todo = iter([rng.randrange(len(ds)) for _ in range(6400)])
+
+        async def work(_: int) -> None:
+            for row in todo:
+                await ds.read(row, columns=["image"])
+
+        began, cpu = time.perf_counter(), time.process_time()
+        await map_concurrently(work, range(64))
+        wall, cpu = time.perf_counter() - began, time.process_time() - cpu
+        print(f"64 in flight: {6400 / wall:,.0f} samples/s, {cpu / 6.4:.3f} CPU-s per 1,000")
+
+
+async def fill_big(root: Path) -> None:
+    rng, path = random.Random(4), root / "bucket" / "big"
+    schema: dict[str, aiolake.ColumnType | type] = {"image": aiolake.Bytes()}
+    async with aiolake.create_dataset(path, schema) as ds, ds.transaction() as tx:
+        await tx.append({"image": rng.randbytes(NBYTES)} for _ in range(5000))
+    newest = min(p for p in (path / "log").rglob("*") if p.is_file() and p.name != "hint")
+    page = f"<ListBucketResult><Contents><Key>{newest.relative_to(root / 'bucket')}</Key>"
+    page += "<Size>1</Size></Contents></ListBucketResult>"
+    for prefix in ("big/log", "big/log/"):
+        (root / "pages" / quote(prefix, safe="")).write_text(page)
+
+
+def main() -> None:
+    from tests.servers.certificates import make_certificate
+    from tests.servers.environments import ready
+    from tests.servers.nginx import NGINX, nginx_server
+
+    os.environ.pop("AWS_PROFILE", None)
+    ready(NGINX)
+    with (
+        tempfile.TemporaryDirectory() as directory,
+        nginx_server(make_certificate(Path(directory))) as server,
+    ):
+        asyncio.run(fill(server.root))
+        asyncio.run(fill_big(server.root))
+        for _ in range(3):
+            wall, cpu, slowest = asyncio.run(serve(server.late_url))
+            print(
+                f"{N_DATASETS} datasets opened, {N_SAMPLES} samples of each: {1000 * wall:.0f} ms, "
+                f"{1000 * cpu:.0f} ms of CPU, slowest callback {1000 * slowest:.1f} ms"
+            )
+        asyncio.run(batches(server.late_url))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
