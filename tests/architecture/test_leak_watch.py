@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 import sys
@@ -45,6 +46,7 @@ def test_what_a_test_leaves_on_its_loop_fails_it(tmp_path: Path) -> None:
         text=True,
         check=False,
         cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, [*sys.path, str(ROOT)]))},
     )
     assert "4 passed, 3 errors" in done.stdout, done.stdout + done.stderr
     assert done.stdout.count("'lost' was left behind") >= 2
