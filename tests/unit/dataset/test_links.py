@@ -33,7 +33,7 @@ def test_what_lies_below_a_prefix_is_followed_without_anybodys_credentials(
 ) -> None:
     found = ask(url, "s3://other/", prefix)
     # Of a web server that the opener named, also a private one is meant; still without a token.
-    nobodys = Linked(public_only=False) if url.startswith("https") else "anonymous"
+    nobodys = Linked("anonymous") if url.startswith("https") else "anonymous"
     assert (str(found.root), found.key, found.creds) == (root, key, nobodys)
 
 
