@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import inspect
+import secrets
 from collections.abc import Awaitable, Callable, Hashable, Mapping
 from datetime import UTC, datetime
 from typing import Any, Protocol
@@ -11,7 +12,11 @@ from typing import Any, Protocol
 from aiolake.credentials.values import Credential
 from aiolake.errors import InvalidInputError
 
-__all__ = ["CallableProvider", "Provider", "StaticProvider", "digest", "from_user"]
+__all__ = ["PROCESS", "CallableProvider", "Provider", "StaticProvider", "digest", "from_user"]
+
+PROCESS = secrets.token_hex(8)
+"""Stands before ``id(object)`` in identities: another process has another object at that address,
+and a host cache must not take the one's credential for the other's."""
 
 FromMapping = Callable[[Mapping[str, Any]], Credential]
 """Makes a credential of what a user's function returned as a dict; raises InvalidInputError."""
@@ -88,7 +93,7 @@ class CallableProvider:
         self._expected = expected
         name = getattr(fn, "__qualname__", type(fn).__name__)
         self.source = f"the function {name}"
-        self.identity = ("callable", id(fn))
+        self.identity = ("callable", PROCESS, id(fn))
 
     async def fetch(self) -> Credential:
         """What the function returns."""

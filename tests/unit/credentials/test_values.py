@@ -4,13 +4,21 @@ from __future__ import annotations
 
 import copy
 import pickle
+import subprocess
+import sys
 import traceback
 from datetime import UTC, datetime
 
 import msgspec
 import pytest
 
-from aiolake.credentials.provider import CallableProvider, StaticProvider, digest, from_user
+from aiolake.credentials.provider import (
+    PROCESS,
+    CallableProvider,
+    StaticProvider,
+    digest,
+    from_user,
+)
 from aiolake.credentials.values import (
     AccountKeyCredential,
     AnonymousCredential,
@@ -77,6 +85,17 @@ class TestCallables:
         for fn in (lambda: token, later, lambda: later()):
             provider = CallableProvider(fn, none_of, (BearerCredential,))
             assert await provider.fetch() is token
+
+    def test_its_identity_means_nothing_in_another_process(self) -> None:
+        def fetch() -> Credential:
+            raise AssertionError
+
+        ours = CallableProvider(fetch, none_of, (BearerCredential,)).identity
+        assert ours == CallableProvider(fetch, none_of, (BearerCredential,)).identity
+        program = "from aiolake.credentials.provider import PROCESS; print(PROCESS)"
+        done = subprocess.run([sys.executable, "-c", program], capture_output=True, check=True)
+        assert PROCESS in repr(ours)
+        assert done.stdout.decode().strip() != PROCESS
 
     @pytest.mark.parametrize("answer", [None, "token", 7, AwsCredential("a", "b")])
     def test_what_is_no_credential_is_refused(self, answer: object) -> None:
