@@ -34,7 +34,6 @@ class Cell:
         self.held: Held | None = None
         self.flight: Flight | None = None
         self.failure: BaseException | None = None
-        self.failed_at: datetime | None = None
         self.n_renewals = 0
         self.n_failures = 0
         self.skew = timedelta(0)
@@ -52,9 +51,7 @@ class Cell:
             self.flight = concurrent.futures.Future()
             return self.flight, True
 
-    def land(
-        self, flight: Flight, held: Held | None, failure: BaseException | None, now: datetime
-    ) -> None:
+    def land(self, flight: Flight, held: Held | None, failure: BaseException | None) -> None:
         """End a renewal: with what is held from now on, and how it failed if it did."""
         with self.lock:
             if self.flight is flight:
@@ -66,16 +63,14 @@ class Cell:
                 self.n_renewals += 1
             else:
                 self.n_failures += 1
-                self.failed_at = now
-        flight.set_result(None)
+        _end(flight)
 
     def abandon(self, flight: Flight) -> None:
         """End a renewal that its loop gave up; others may start one."""
         with self.lock:
             if self.flight is flight:
                 self.flight = None
-        if not flight.done():
-            flight.set_result(None)
+        _end(flight)
 
     def refuse(self, credential: Credential) -> Held | None:
         """A store says that a credential expired: it serves no more, unless a newer one has come.
@@ -94,6 +89,12 @@ class Cell:
         """A server said what time it is."""
         skew = server - here
         self.skew = skew if abs(skew) >= _LEAST_SKEW else timedelta(0)
+
+
+def _end(flight: Flight) -> None:
+    """Tell those who wait; one that was given up may still land."""
+    with contextlib.suppress(concurrent.futures.InvalidStateError):
+        flight.set_result(None)
 
 
 async def landed(flight: Flight, timeout_s: float) -> bool:

@@ -11,13 +11,13 @@ from typing import Self
 from aiolake._aio import Clock, SystemClock, Tasks
 from aiolake.credentials.cell import Flight, cell_of
 from aiolake.credentials.hostcache import HostCache
-from aiolake.credentials.lease import CredentialState, Lease, patience_s
+from aiolake.credentials.lease import Lease, patience_s
 from aiolake.credentials.provider import Provider
 from aiolake.credentials.timing import Held
 from aiolake.credentials.values import Credential
 from aiolake.errors import ClosedError
 
-__all__ = ["CredentialState", "Keeper", "Lease"]
+__all__ = ["Keeper"]
 
 
 class Keeper:
@@ -43,10 +43,6 @@ class Keeper:
             lease = Lease(cell_of(provider.identity), provider, self)
             self._leases[provider.identity] = lease
         return lease
-
-    def states(self) -> list[CredentialState]:
-        """Of all that is leased now."""
-        return [lease.state() for lease in self._leases.values()]
 
     async def fetch(self, provider: Provider, before: Held | None) -> Credential:
         """A credential from its source, or from another process of this machine that has one."""

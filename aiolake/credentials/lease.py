@@ -192,12 +192,12 @@ class Lease:
             failure = _failure(error, self.source)
             held = None if before is None else after_failure(before, self.now(), draw)
             self._log_failure(failure, held)
-            cell.land(flight, held, failure, self.now())
+            cell.land(flight, held, failure)
         except BaseException:
             cell.abandon(flight)
             raise
         else:
-            cell.land(flight, after_renewal(before, credential, self.now(), draw), None, self.now())
+            cell.land(flight, after_renewal(before, credential, self.now(), draw), None)
             self._keep()
 
     def abandon(self, flight: Flight) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 
 from aiolake._aio import map_concurrently
 from aiolake.credentials.azure_creds import read_azure_creds
-from aiolake.credentials.keeper import Lease
+from aiolake.credentials.lease import Lease
 from aiolake.errors import ClosedError, NotFoundError
 from aiolake.options import Options
 from aiolake.stores._azure.answers import read_answer
@@ -87,6 +87,11 @@ class AzureStore:
     def url(self) -> str:
         """The address, canonical."""
         return self._place.url
+
+    @property
+    def server(self) -> str:
+        """Who answers: two servers may have buckets of one name."""
+        return self._place.origin.url
 
     @property
     def lease(self) -> Lease:

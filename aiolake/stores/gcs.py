@@ -17,7 +17,7 @@ from typing import Any
 from aiolake._aio import map_concurrently
 from aiolake.credentials.google import provider_of
 from aiolake.credentials.google_creds import Anonymous, GoogleCreds, parse
-from aiolake.credentials.keeper import Lease
+from aiolake.credentials.lease import Lease
 from aiolake.credentials.values import AnonymousCredential, Credential
 from aiolake.errors import ClosedError, InvalidInputError, MissingExtraError
 from aiolake.options import Options
@@ -103,6 +103,11 @@ class GcsStore:
     def cost(self) -> CostModel:
         """Of a bucket in the region of its reader."""
         return _COST
+
+    @property
+    def server(self) -> str:
+        """Who answers: two servers may have buckets of one name."""
+        return self._place.origin.url
 
     @property
     def lease(self) -> Lease:

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import NoReturn
 
 from aiolake.credentials.http_creds import Linked, parse, provider_of
-from aiolake.credentials.keeper import Lease
+from aiolake.credentials.lease import Lease
 from aiolake.credentials.values import BearerCredential, Credential
 from aiolake.errors import (
     ClosedError,

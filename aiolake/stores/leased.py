@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
-from aiolake.credentials.keeper import Lease
+from aiolake.credentials.lease import Lease
 from aiolake.credentials.values import Credential
 from aiolake.errors import CredentialExpiredError
 

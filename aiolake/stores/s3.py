@@ -22,7 +22,7 @@ from aiolake.options import Options
 from aiolake.stores._s3 import answers, listing
 from aiolake.stores._s3.bucket import Bucket, shared_key
 from aiolake.stores._s3.place import Place
-from aiolake.stores._s3.signing import EMPTY_SHA256, encoded_path, encoded_query
+from aiolake.stores._s3.signing import EMPTY_SHA256, encoded_query
 from aiolake.stores.base import (
     Buffer,
     CostModel,
@@ -125,7 +125,6 @@ class S3Store:
         self._bucket = bucket
         self._name = name
         self._prefix = prefix
-        self._encoded_prefix = encoded_path(prefix)
         self._lease = lease
         self._network = network
         self._all_headers = all_headers
@@ -146,6 +145,12 @@ class S3Store:
     def cost(self) -> CostModel:
         """What requests cost."""
         return _COST
+
+    @property
+    def server(self) -> str:
+        """Who answers, once that is known: two stores may have buckets of one name."""
+        place = self._bucket.place
+        return "" if place is None else place.origin.url
 
     @property
     def lease(self) -> Lease:
@@ -324,7 +329,7 @@ class S3Store:
         place = bucket.place or await bucket.found()
         path = place.bucket_target
         if request.key is not None:
-            path = f"{place.path}/{self._encoded_prefix}{encoded_path(request.key)}"
+            path = place.target(self._prefix + request.key)
         headers = {**self._all_headers, **request.headers}
         if isinstance(credential, AwsCredential):
             signed = bucket.signer.headers(

@@ -84,6 +84,11 @@ class ScheduledStore:
         return self._store.url
 
     @property
+    def server(self) -> str:
+        """Who answers, of stores whose address alone does not say it."""
+        return getattr(self._store, "server", "")
+
+    @property
     def listing(self) -> Listing:
         """The inner store's."""
         return self._store.listing

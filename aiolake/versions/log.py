@@ -65,7 +65,7 @@ _CACHED_NBYTES = 4 << 20
 _HONESTY_ATTEMPTS = 5
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.01, 1.0
 
-_honest: set[str] = set()
+_honest: set[tuple[str, str]] = set()
 """Stores that this process has seen refuse a second create of one key."""
 
 
@@ -235,7 +235,8 @@ class Log:
             StoreError: The store ignores create-only puts: two writers would overwrite each other.
         """
         where = self.store.url
-        if where in _honest:
+        one = where, getattr(self.store, "server", "")
+        if one in _honest:
             return
         answer = CreateOutcome.UNKNOWN
         for _ in range(_HONESTY_ATTEMPTS):
@@ -253,7 +254,7 @@ class Log:
                 f"{where} did not answer whether it supports create-only puts; try again",
                 url=where,
             )
-        _honest.add(where)
+        _honest.add(one)
 
 
 class _Run:

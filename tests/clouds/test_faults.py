@@ -167,6 +167,18 @@ async def test_a_store_that_ignores_create_only_is_found_out(cloud: Cloud) -> No
             await aiolake.create_dataset(bad.url, SCHEMA, creds=bad.creds)
 
 
+async def test_another_server_with_a_bucket_of_that_name_is_tried_too(moto: S3Server) -> None:
+    """That one store keeps create-only says nothing of another that has the same address."""
+    cloud = CLOUDS["s3"].make(moto)
+    await filled(cloud, 1)
+    async with FaultProxy(moto.url, [ProxyRule(Stripped("if-none-match"))]) as proxy:
+        bad = through(cloud, proxy)
+        async with aiolake.open_dataset(bad.url, creds=bad.creds) as ds:
+            with pytest.raises(StoreError, match="lets a create-only put replace an object"):
+                async with ds.transaction() as tx:
+                    await tx.append({"n": 1, "blob": b""})
+
+
 LISTS = {"s3": "list-type=2", "gcs": "maxResults=", "az": "comp=list"}
 
 

@@ -14,7 +14,9 @@ from itertools import count
 import pytest
 
 from aiolake._aio import map_concurrently
+from aiolake.credentials.cell import Cell
 from aiolake.credentials.keeper import Keeper
+from aiolake.credentials.timing import Held
 from aiolake.credentials.values import BearerCredential, Credential
 from aiolake.errors import (
     AiolakeError,
@@ -280,7 +282,7 @@ class TestCancellation:
             gc.collect()
             await clock.advance(6000)
             assert source.n_fetches <= n_fetches + 1
-            assert keeper.states() == []
+            assert not keeper._leases
 
 
 async def _error(call: Callable[[], object]) -> BaseException | None:
@@ -337,3 +339,15 @@ def test_a_renewal_whose_loop_ended_is_taken_over() -> None:
 
     asyncio.run(give_up())
     assert asyncio.run(use()) == "t1"
+
+
+def test_a_renewal_that_was_given_up_may_still_land() -> None:
+    cell = Cell()
+    flight, mine = cell.take_off(None)
+    assert mine
+    assert flight is not None
+    cell.abandon(flight)
+    late = Held(BearerCredential("late"), FakeClock().now(), None)
+    cell.land(flight, late, None)
+    assert cell.held is late
+    assert cell.take_off(late)[1]

@@ -10,7 +10,7 @@ from functools import partial
 
 import msgspec
 
-from aiolake.credentials.keeper import Lease
+from aiolake.credentials.lease import Lease
 from aiolake.credentials.values import (
     AccountKeyCredential,
     AnonymousCredential,

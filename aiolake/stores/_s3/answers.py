@@ -30,7 +30,8 @@ _SKEWED = ("RequestTimeTooSkewed",)
 _THROTTLED = ("SlowDown", "RequestLimitExceeded", "ThrottlingException", "Throttling", "Busy")
 _TRANSIENT = ("InternalError", "RequestTimeout", "OperationAborted", "ServiceUnavailable")
 _UNKNOWN_KEY = ("InvalidAccessKeyId", "InvalidClientTokenId", "InvalidToken")
-_WRONG_KEY = ("SignatureDoesNotMatch", "AuthorizationHeaderMalformed", "InvalidArgument")
+_WRONG_KEY = ("SignatureDoesNotMatch", "AuthorizationHeaderMalformed")
+_CREDENTIALS = (*_EXPIRED, *_SKEWED, *_UNKNOWN_KEY, *_WRONG_KEY)
 _MOST_NBYTES = 64 << 10
 
 
@@ -102,21 +103,8 @@ def error_for(refusal: Refusal, what: str, place: Place, key: str | None, url: s
     where = f"{what} in bucket {place.bucket!r} at {place.origin.url}"
     said = f"{where}: {refusal.words}"
     facts = {"bucket": place.bucket, **({} if key is None else {"key": key})}
-    if code in _EXPIRED or code in _SKEWED:
-        advice = (
-            "set the machine's clock" if code in _SKEWED else "the session token's life is over"
-        )
-        return CredentialExpiredError(f"{said}; {advice}", **facts)
-    if code in _UNKNOWN_KEY:
-        return UnauthenticatedError(
-            f"{said}; check aws_access_key_id (and aws_session_token), and that they are of this "
-            "store: endpoint_url and profile decide which one it is",
-            **facts,
-        )
-    if code in _WRONG_KEY:
-        return UnauthenticatedError(
-            f"{said}; check aws_secret_access_key for a missing character, and region_name", **facts
-        )
+    if code in _CREDENTIALS:
+        return _of_credential(code, said, facts)
     if code == "NoSuchBucket":
         return NotFoundError(
             f"{where}: there is no such bucket; check the address's spelling, and that "
@@ -144,6 +132,23 @@ def error_for(refusal: Refusal, what: str, place: Place, key: str | None, url: s
     return status_error(status, f"{said}{_unlike_s3(refusal)}", refusal.headers, **facts)
 
 
+def _of_credential(code: str, said: str, facts: dict[str, str]) -> AiolakeError:
+    if code in _EXPIRED or code in _SKEWED:
+        advice = (
+            "set the machine's clock" if code in _SKEWED else "the session token's life is over"
+        )
+        return CredentialExpiredError(f"{said}; {advice}", **facts)
+    if code in _UNKNOWN_KEY:
+        return UnauthenticatedError(
+            f"{said}; check aws_access_key_id (and aws_session_token), and that they are of this "
+            "store: endpoint_url and profile decide which one it is",
+            **facts,
+        )
+    return UnauthenticatedError(
+        f"{said}; check aws_secret_access_key for a missing character, and region_name", **facts
+    )
+
+
 def _permission(what: str) -> str:
     verbs = {"listing": "ListBucket", "deleting": "DeleteObject", "writing": "PutObject"}
     return verbs.get(what.partition(" ")[0], "GetObject")
@@ -161,5 +166,6 @@ def _fields(body: bytes) -> dict[str, str]:
     except ElementTree.ParseError:
         return {}  # a proxy's page
     if root.tag.rpartition("}")[2] == "ErrorResponse":  # as STS wraps it
-        root = root.find("{*}Error") if root.find("{*}Error") is not None else root  # type: ignore[assignment]
+        inner = root.find("{*}Error")
+        root = root if inner is None else inner
     return {child.tag.rpartition("}")[2]: child.text or "" for child in root}

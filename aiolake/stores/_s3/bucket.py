@@ -71,7 +71,7 @@ class Bucket:
         ca_file = creds.ca_file or os.environ.get("AWS_CA_BUNDLE") or None
         origin, base = Origin.parse(endpoint, tls=Tls(creds.verify, ca_file))
         where = region or creds.region or _first(_REGIONS) or _GLOBAL
-        return place_at(origin, base, self._name, "", where, creds.style)
+        return place_at(origin, base, self._name, where, creds.style)
 
 
 def _first(names: tuple[str, ...]) -> str | None:
@@ -114,6 +114,6 @@ def _by_botocore(bucket: str, creds: AwsCreds, region: str | None) -> Place:
     own = client.meta.endpoint_url
     if creds.style == "auto" and ".amazonaws.com" not in own:
         origin, base = Origin.parse(own, tls=tls)  # a profile's: few stores have hosts for buckets
-        return place_at(origin, base, bucket, "", scope[2], "path")
+        return place_at(origin, base, bucket, scope[2], "path")
     origin, path = Origin.parse(f"{parts.scheme}://{parts.netloc}{parts.path}", tls=tls)
-    return Place(bucket, "", origin, path.removesuffix("/-"), scope[2])
+    return Place(bucket, origin, path.removesuffix("/-"), scope[2])

@@ -12,25 +12,23 @@ __all__ = ["Place", "place_at"]
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """A prefix of a bucket, and how to get there.
+    """A bucket, and how to get there.
 
     Attributes:
         bucket: Its name.
-        prefix: ``""``, or a prefix that ends in ``/``.
         origin: The server.
         path: What stands before keys: ``""``, or ``/bucket`` in path style; encoded.
         region: Signatures name it.
     """
 
     bucket: str
-    prefix: str
     origin: Origin
     path: str
     region: str
 
     def target(self, key: str) -> str:
         """The encoded path of an object."""
-        return f"{self.path}/{encoded_path(self.prefix + key)}"
+        return f"{self.path}/{encoded_path(key)}"
 
     @property
     def bucket_target(self) -> str:
@@ -38,17 +36,16 @@ class Place:
         return self.path or "/"
 
 
-def place_at(origin: Origin, base: str, bucket: str, prefix: str, region: str, style: str) -> Place:
+def place_at(origin: Origin, base: str, bucket: str, region: str, style: str) -> Place:
     """A bucket of a server that was named.
 
     Args:
         origin: The server.
         base: The path of ``endpoint_url``, without a slash at its end.
         bucket: The bucket.
-        prefix: Of keys; ``""``, or ends in ``/``.
         region: Of the store.
         style: ``path``, or ``virtual`` where names of buckets are names of hosts.
     """
     if style != "virtual":
-        return Place(bucket, prefix, origin, f"{base}/{encoded_path(bucket)}", region)
-    return Place(bucket, prefix, replace(origin, host=f"{bucket}.{origin.host}"), base, region)
+        return Place(bucket, origin, f"{base}/{encoded_path(bucket)}", region)
+    return Place(bucket, replace(origin, host=f"{bucket}.{origin.host}"), base, region)

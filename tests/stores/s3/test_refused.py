@@ -284,10 +284,10 @@ class TestHeaders:
         from aiolake.stores.transport.values import Origin
 
         origin, base = Origin.parse("https://s3.example.com/base/")
-        place = place_at(origin, base, "box", "p/", "r", "virtual")
+        place = place_at(origin, base, "box", "r", "virtual")
         assert (place.origin.authority, place.target("a b")) == (
             "box.s3.example.com",
-            "/base/p/a%20b",
+            "/base/a%20b",
         )
 
 
