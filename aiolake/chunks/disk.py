@@ -134,6 +134,8 @@ class DiskCache:
         self._since_scan: int | None = None
         self._usable: bool | None = None
         self._preparing = threading.Lock()
+        # The loop queues what the thread writes, and ``+=`` is no single step.
+        self._counting = threading.Lock()
         self._writable = True
         self._closed = False
         self._hits = self._misses = self._bytes_read = 0
@@ -176,7 +178,8 @@ class DiskCache:
         if self._writing is None:
             self._writing = ThreadPoolExecutor(1, "aiolake-cache")
             keep_in_child(self._writing)
-        self._queued += nbytes
+        with self._counting:
+            self._queued += nbytes
         self._writing.submit(self._write, url, key, start, data)
 
     async def aclose(self) -> None:
@@ -220,8 +223,8 @@ class DiskCache:
 
     def _write(self, url: str, key: str, start: int, data: Buffer) -> None:
         try:
-            if not self._prepared():
-                return
+            if not self._writable or not self._prepared():
+                return  # the disk was found full after this was queued, say
             for window, first in windows(start, start + len(data)):
                 path = self._path(url, key, window)
                 _pwrite(path, memoryview(data)[first - start :], first - window * WINDOW_NBYTES)
@@ -235,7 +238,8 @@ class DiskCache:
                 error,
             )
         finally:
-            self._queued -= len(data)
+            with self._counting:
+                self._queued -= len(data)
 
     def _prepared(self) -> bool:
         with self._preparing:
