@@ -23,7 +23,11 @@ async def read_and_append(ds: aiolake.Dataset, seen: list[aiolake.Transaction]) 
 
 
 async def test_a_cancelled_scope(ds: aiolake.Dataset, place: Place) -> None:
-    """Cancelled after 0, 1, 2, ... turns: idle afterwards, and every commit is answered for."""
+    """Cancelled after 0, 3, 6, ... turns: idle afterwards, and every commit is answered for.
+
+    How many turns pass while a thread waits for the disk is the machine's affair, so
+    they are doubled at the end until one commit went through.
+    """
     seen: list[aiolake.Transaction] = []
 
     async def cancel_after(cancel: Callable[[], None], n_turns: int) -> None:
@@ -31,13 +35,15 @@ async def test_a_cancelled_scope(ds: aiolake.Dataset, place: Place) -> None:
             await anyio.lowlevel.checkpoint()
         cancel()
 
-    for n_turns in range(0, 120, 3):
+    for n_turns in (*range(0, 120, 3), *(120 << i for i in range(12))):
         async with anyio.create_task_group() as group:  # noqa: TID251
             group.start_soon(cancel_after, group.cancel_scope.cancel, n_turns)
             await read_and_append(ds, seen)
         place.check_idle()
         await ds.refresh()
-    assert Outcome.COMMITTED in {tx.outcome for tx in seen}
+        if n_turns >= 120 and seen[-1].outcome is Outcome.COMMITTED:
+            break
+    assert seen[-1].outcome is Outcome.COMMITTED
     await answered(seen, place)
 
 
