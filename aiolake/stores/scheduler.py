@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from aiolake._aio import Clock, SystemClock, random_source
+from aiolake._aio import Clock, Deadlines, SystemClock, random_source
 from aiolake.errors import AiolakeError, ThrottledError, TransientStoreError
 from aiolake.options import Options
 from aiolake.stores.admission import Admission, Kind, State, Ticket
@@ -88,7 +88,7 @@ class Scheduler:
         self._admission = Admission(options.max_inflight, options.max_inflight_bytes)
         self._policy = RetryPolicy(max_attempts=options.max_attempts)
         self._budget = RetryBudget()
-        self._timeout_s = options.request_timeout.total_seconds()
+        self._deadlines = Deadlines(options.request_timeout.total_seconds())
         self._clock = clock if clock is not None else SystemClock()
         self._rng = rng if rng is not None else random_source()
         self._waiters: dict[Ticket, asyncio.Future[None]] = {}
@@ -176,14 +176,13 @@ class Scheduler:
 
     async def _timed(self, verb: str, send: Callable[[], Coroutine[Any, Any, T]]) -> T:
         try:
-            async with asyncio.timeout(self._timeout_s):
-                return await send()
+            return await self._deadlines.within(send)
         except TimeoutError as error:
             if isinstance(error, AiolakeError):
                 raise
             self.counters.timeouts += 1
             raise TransientStoreError(
-                f"a {verb} request was not answered within {self._timeout_s:g} s; see the "
+                f"a {verb} request was not answered within {self._deadlines.seconds:g} s; see the "
                 "connection, or raise Options.request_timeout",
                 verb=verb,
             ) from error

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import AsyncGenerator, Sequence
+from contextlib import suppress
 from itertools import accumulate
 from pathlib import Path
 from typing import Any
@@ -59,8 +60,16 @@ class ArrayFiles(PictureFiles):
         await super().open(directory)
 
     async def read_one(self, row: int) -> Any:
-        """Load a file."""
-        return self._numpy.load(f"{self._directory}/{row:08d}.npy")
+        """Load a file.
+
+        numpy parses its head as Python, which in several threads at once now and then fails:
+        https://github.com/python/cpython/issues/106905
+        """
+        path = f"{self._directory}/{row:08d}.npy"
+        for _ in range(10):
+            with suppress(SystemError):
+                return self._numpy.load(path)
+        return self._numpy.load(path)
 
 
 class VectorFile(BlockingPeer):

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from urllib.parse import quote, urljoin, urlsplit
+
+import msgspec
 
 from aiolake.errors import InvalidInputError, StoreError
 from aiolake.stores.transport.values import Origin, Tls
@@ -70,7 +72,9 @@ def place_of(scheme: str, path: str, query: str, tls: Tls, *, public_only: bool)
     host, _, prefix = path.partition("/")
     origin, _ = Origin.parse(f"{scheme}://{host}", tls=tls)
     base = f"/{encoded(prefix)}" if prefix else ""
-    return Place(replace(origin, public_only=public_only), base, encoded(query, "?/"))
+    return Place(
+        msgspec.structs.replace(origin, public_only=public_only), base, encoded(query, "?/")
+    )
 
 
 def redirected(origin: Origin, target: str, location: str | None, url: str) -> tuple[Origin, str]:
@@ -97,7 +101,7 @@ def redirected(origin: Origin, target: str, location: str | None, url: str) -> t
             "is not followed",
             url=url,
         ) from None
-    there = replace(there, public_only=origin.public_only)
+    there = msgspec.structs.replace(there, public_only=origin.public_only)
     upgrade = origin.scheme == "http" and there.scheme == "https" and there.host == origin.host
     if there != origin and not upgrade:
         raise StoreError(

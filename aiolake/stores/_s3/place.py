@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+
+import msgspec
 
 from aiolake.stores._s3.signing import encoded_path
 from aiolake.stores.transport.values import Origin
@@ -48,4 +50,6 @@ def place_at(origin: Origin, base: str, bucket: str, region: str, style: str) ->
     """
     if style != "virtual":
         return Place(bucket, origin, f"{base}/{encoded_path(bucket)}", region)
-    return Place(bucket, replace(origin, host=f"{bucket}.{origin.host}"), base, region)
+    return Place(
+        bucket, msgspec.structs.replace(origin, host=f"{bucket}.{origin.host}"), base, region
+    )

@@ -30,8 +30,7 @@ class Tls:
     ca_file: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Origin:
+class Origin(msgspec.Struct, frozen=True, cache_hash=True):
     """A server; connections are kept by it.
 
     Attributes:

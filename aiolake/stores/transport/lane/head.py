@@ -6,7 +6,7 @@ Source: RFC 9112, sections 3 to 7.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 import msgspec
 
@@ -17,9 +17,10 @@ __all__ = ["END", "MOST_HEAD_NBYTES", "Head", "UnusualError", "read_head", "requ
 END = b"\r\n\r\n"
 MOST_HEAD_NBYTES = 64 << 10
 
-_STATUS = re.compile(r"HTTP/1\.1 ([2-5]\d\d)(?: .*)?")
-_NAME = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
-_LENGTH = re.compile(r"\d{1,15}")
+_TOKEN = rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"
+_HEAD = re.compile(rb"HTTP/1\.1 ([2-5]\d\d)(?: [^\r\n]*)?((?:\r\n" + _TOKEN + rb":[^\r\n]*)*)")
+_FRAMING = re.compile(rb"\r\n(content-length|transfer-encoding|connection):[ \t]*([^\r\n]*)")
+_LENGTH = re.compile(rb"\d{1,15}")
 _BODILESS = (204, 304)
 
 
@@ -27,12 +28,45 @@ class UnusualError(Exception):
     """An answer that this client does not read."""
 
 
+class Headers(Mapping[str, str]):
+    """The headers of a response, by names in lower case; of several of one name the last.
+
+    They are taken apart when the first is asked for: an answer that is as expected needs none.
+
+    Args:
+        lines: Each begins with a line break; checked.
+    """
+
+    __slots__ = ("_lines", "_parsed")
+
+    def __init__(self, lines: bytes) -> None:
+        self._lines = lines
+        self._parsed: dict[str, str] | None = None
+
+    def _all(self) -> dict[str, str]:
+        if self._parsed is None:
+            self._parsed = {}
+            for line in self._lines.decode("latin-1").split("\r\n")[1:]:
+                name, _, value = line.partition(":")
+                self._parsed[name.lower()] = value.strip(" \t")
+        return self._parsed
+
+    def __getitem__(self, name: str) -> str:
+        return self._all()[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._all())
+
+    def __len__(self) -> int:
+        return len(self._all())
+
+
 class Head(msgspec.Struct, frozen=True):
     """The head of a response.
 
     Attributes:
         status: 200 to 599.
-        headers: By names in lower case; of several of one name the last.
+        headers: As ``Headers``.
         length: Bytes of the body; ``None`` for one in chunks.
         keeps: Whether the connection may be used again.
     """
@@ -70,28 +104,24 @@ def read_head(data: bytes, method: str) -> Head:
     Raises:
         UnusualError: It is not plain HTTP/1.1, or not to be trusted.
     """
-    first, *lines = data.decode("latin-1").split("\r\n")
-    status_line = _STATUS.fullmatch(first)
-    if status_line is None:
-        raise UnusualError(f"status line {first[:80]!r}")
-    status = int(status_line.group(1))
-    headers: dict[str, str] = {}
-    for line in lines:
-        name, colon, value = line.partition(":")
-        if not colon or _NAME.fullmatch(name) is None or "\n" in value or "\r" in value:
-            raise UnusualError("a header of another form")
-        name, value = name.lower(), value.strip(" \t")
-        if name in ("content-length", "transfer-encoding") and headers.get(name, value) != value:
-            raise UnusualError(f"two different {name}")
-        headers[name] = value
-    length = 0 if method == "HEAD" or status in _BODILESS else _length(headers)
-    return Head(status, headers, length, headers.get("connection", "").lower() != "close")
+    match = _HEAD.fullmatch(data)
+    if match is None:
+        raise UnusualError(f"not the head of an answer of HTTP/1.1: {data[:80]!r}")
+    status, lines = int(match[1]), match[2]
+    framing: dict[bytes, bytes] = {}
+    for name, value in _FRAMING.findall(lines.lower()):
+        value = value.rstrip(b" \t")
+        if framing.setdefault(name, value) != value:
+            raise UnusualError(f"two different {name.decode()}")
+    bodiless = method == "HEAD" or status in _BODILESS
+    length = 0 if bodiless else _length(framing)
+    return Head(status, Headers(lines), length, framing.get(b"connection") != b"close")
 
 
-def _length(headers: Mapping[str, str]) -> int | None:
-    coding, length = headers.get("transfer-encoding"), headers.get("content-length")
+def _length(framing: Mapping[bytes, bytes]) -> int | None:
+    coding, length = framing.get(b"transfer-encoding"), framing.get(b"content-length")
     if coding is not None:
-        if coding.lower() != "chunked" or length is not None:
+        if coding != b"chunked" or length is not None:
             raise UnusualError("a transfer coding other than chunked, or with a length")
         return None
     if length is None or _LENGTH.fullmatch(length) is None:

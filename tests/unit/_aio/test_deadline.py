@@ -1,0 +1,88 @@
+"""Deadlines of many attempts, by one timer."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from aiolake._aio import Deadlines, map_concurrently
+
+
+async def forever() -> None:
+    await asyncio.Event().wait()
+
+
+async def at_once() -> int:
+    return 7
+
+
+async def test_an_attempt_in_time_is_left_alone() -> None:
+    deadlines = Deadlines(60)
+    assert await map_concurrently(lambda _: deadlines.within(at_once), range(5)) == [7] * 5
+    assert not deadlines._entries
+
+
+async def test_each_attempt_has_its_own() -> None:
+    deadlines, loop = Deadlines(0.05), asyncio.get_running_loop()
+
+    async def one(pause_s: float) -> float:
+        await asyncio.sleep(pause_s)
+        began = loop.time()
+        with pytest.raises(TimeoutError):
+            await deadlines.within(forever)
+        return loop.time() - began
+
+    for taken in await map_concurrently(one, (0, 0.02, 0.04, 0.07, 0.2)):
+        assert 0.045 < taken < 1
+    assert not deadlines._entries
+
+
+async def test_a_late_attempt_does_not_end_others() -> None:
+    deadlines = Deadlines(0.05)
+
+    async def late() -> None:
+        with pytest.raises(TimeoutError):
+            await deadlines.within(forever)
+
+    async def in_time() -> int:
+        await asyncio.sleep(0.03)
+        return await deadlines.within(lambda: asyncio.sleep(0.04, 7))
+
+    async with asyncio.TaskGroup() as group:
+        group.create_task(late())
+        task = group.create_task(in_time())
+    assert task.result() == 7
+
+
+async def test_a_cancellation_is_no_timeout() -> None:
+    deadlines = Deadlines(0.02)
+
+    async def one() -> None:
+        await deadlines.within(forever)
+
+    task = asyncio.create_task(one())
+    await asyncio.sleep(0)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+
+
+async def test_a_cancellation_within_the_moment_of_the_timeout_stays_one() -> None:
+    deadlines = Deadlines(0.01)
+    task = asyncio.create_task(deadlines.within(forever))
+    await asyncio.sleep(0)
+    (entry,) = deadlines._entries
+    entry.passed = True  # as if both had come in one turn of the loop
+    task.cancel()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+
+
+async def test_a_failure_is_raised_as_it_was() -> None:
+    async def fails() -> None:
+        raise KeyError("x")
+
+    with pytest.raises(KeyError):
+        await Deadlines(1).within(fails)
