@@ -61,7 +61,7 @@ async def test_a_cancellation_is_no_timeout() -> None:
     async def one() -> None:
         await deadlines.within(forever)
 
-    task = asyncio.create_task(one())
+    task = asyncio.get_running_loop().create_task(one())
     await asyncio.sleep(0)
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
@@ -70,7 +70,7 @@ async def test_a_cancellation_is_no_timeout() -> None:
 
 async def test_a_cancellation_within_the_moment_of_the_timeout_stays_one() -> None:
     deadlines = Deadlines(0.01)
-    task = asyncio.create_task(deadlines.within(forever))
+    task = asyncio.get_running_loop().create_task(deadlines.within(forever))
     await asyncio.sleep(0)
     (entry,) = deadlines._entries
     entry.passed = True  # as if both had come in one turn of the loop
