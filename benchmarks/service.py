@@ -98,6 +98,8 @@ async def batches(endpoint: str) -> None:
     options = aiolake.Options(cache_bytes=16 << 20)
     async with aiolake.open_dataset("s3://bucket/big", creds=creds, options=options) as ds:
         await ds.read(list(range(0, len(ds), 97)), columns=["image"])
+        gc.collect()
+        gc.freeze()
         rng, taken = random.Random(3), []
         fresh = rng.sample(range(len(ds)), 15 * 64)  # none of them is in memory
         for i in range(15):

@@ -3,7 +3,7 @@
 from aiolake._aio.answers import run_asking
 from aiolake._aio.clock import Clock, SystemClock
 from aiolake._aio.daemon import Daemon
-from aiolake._aio.deadline import Deadlines
+from aiolake._aio.deadline import Deadline, Deadlines
 from aiolake._aio.fork import generation, keep_for_ever, keep_in_child, on_child, random_source
 from aiolake._aio.guard import Guard
 from aiolake._aio.opening import Closeable, Opening
@@ -19,6 +19,7 @@ __all__ = [
     "Clock",
     "Closeable",
     "Daemon",
+    "Deadline",
     "Deadlines",
     "Guard",
     "LoopRegistry",

@@ -6,21 +6,19 @@ import asyncio
 from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
 
-__all__ = ["Deadlines"]
+__all__ = ["Deadline", "Deadlines"]
 
 T = TypeVar("T")
 
 
-class _Entry:
-    """One attempt: whose task to cancel, when, and whether that was done."""
+class Deadline:
+    """When one attempt is over, and what is called then."""
 
-    __slots__ = ("at", "n_cancelling", "passed", "task")
+    __slots__ = ("at", "passed")
 
-    def __init__(self, task: asyncio.Task[Any], at: float) -> None:
-        self.task = task
+    def __init__(self, at: float, passed: Callable[[], object]) -> None:
         self.at = at
-        self.n_cancelling = task.cancelling()
-        self.passed = False
+        self.passed = passed
 
 
 class Deadlines:
@@ -34,9 +32,25 @@ class Deadlines:
 
     def __init__(self, seconds: float) -> None:
         self.seconds = seconds
-        self._entries: dict[_Entry, None] = {}
+        self._waiting: dict[Deadline, None] = {}
         self._timer: asyncio.TimerHandle | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
+
+    def add(self, passed: Callable[[], object]) -> Deadline:
+        """Call ``passed`` once the time is over, unless that is discarded before."""
+        loop = self._loop
+        if loop is None:
+            loop = self._loop = asyncio.get_running_loop()
+        deadline = Deadline(loop.time() + self.seconds, passed)
+        self._waiting[deadline] = None
+        if self._timer is None:
+            self._timer = loop.call_at(deadline.at, self._look, loop)
+        return deadline
+
+    def discard(self, deadline: Deadline) -> None:
+        """Forget it, and what it would call; nothing, where it has passed."""
+        if self._waiting.pop(deadline, self) is None:
+            deadline.passed = _nothing
 
     async def within(self, attempt: Callable[[], Coroutine[Any, Any, T]]) -> T:
         """What an attempt returns.
@@ -44,32 +58,30 @@ class Deadlines:
         Raises:
             TimeoutError: It took too long, and was cancelled.
         """
-        loop = self._loop
-        if loop is None:
-            loop = self._loop = asyncio.get_running_loop()
-        task = asyncio.current_task(loop)
+        task = asyncio.current_task()
         assert task is not None
-        entry = _Entry(task, loop.time() + self.seconds)
-        self._entries[entry] = None
-        if self._timer is None:
-            self._timer = loop.call_at(entry.at, self._look, loop)
+        n_cancelling = task.cancelling()
+        deadline = self.add(task.cancel)
         try:
             return await attempt()
         except asyncio.CancelledError as error:
-            if entry.passed and task.uncancel() <= entry.n_cancelling:
+            if deadline not in self._waiting and task.uncancel() <= n_cancelling:
                 raise TimeoutError from error
             raise
         finally:
-            del self._entries[entry]
+            self.discard(deadline)
 
     def _look(self, loop: asyncio.AbstractEventLoop) -> None:
         now = loop.time()
-        for entry in self._entries:
-            if entry.passed:
-                continue
-            if entry.at > now:
-                self._timer = loop.call_at(entry.at, self._look, loop)
+        for deadline in list(self._waiting):
+            if deadline.at > now:
+                self._timer = loop.call_at(deadline.at, self._look, loop)
                 return
-            entry.passed = True
-            entry.task.cancel()
+            del self._waiting[deadline]
+            passed, deadline.passed = deadline.passed, _nothing
+            passed()
         self._timer = None
+
+
+def _nothing() -> None:
+    """Stands where something was called that must not be kept alive."""

@@ -41,6 +41,19 @@ class SingleFlight(Generic[K, T]):
                 return result  # type: ignore[return-value]
         return await self._fly(key, factory)
 
+    def take_off(self, key: K) -> bool:
+        """Fly without a coroutine; ``land`` must follow. False where the key is in the air."""
+        if key in self._flights:
+            return False
+        self._flights[key] = _Flight[T]()
+        return True
+
+    def land(self, key: K, result: T | None) -> None:
+        """End a flight that took off; with ``None`` those who wait fly anew."""
+        flight = self._flights.pop(key)
+        flight.landed = result is not None
+        _tell(flight, result)
+
     async def _fly(self, key: K, factory: Callable[[], Coroutine[Any, Any, T]]) -> T:
         flight = self._flights[key] = _Flight[T]()
         try:

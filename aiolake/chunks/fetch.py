@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from aiolake._aio import SingleFlight, map_concurrently
+from aiolake.chunks.burst import Burst
 from aiolake.chunks.cache import MemoryCache
 from aiolake.chunks.disk import DiskCache
 from aiolake.chunks.now import ImmediateReads
@@ -80,7 +81,7 @@ class Fetcher:
                 (key, start, length, crc), lambda: self._read(key, start, start + length, wanted)
             )
             if keep and self._immediate is None:
-                self.cache.put((self.url, key, start), data, length)
+                self._keep(key, start, data)
         return data
 
     async def units(self, units: Units, *, keep: bool) -> list[Buffer]:
@@ -174,27 +175,37 @@ class Fetcher:
         if len(at_hand) == len(found):
             return at_hand
         payloads = await self.fetch(fetch, units)
-        if keep and not self._immediate:
+        if keep and self._immediate is None:
             for u, payload in zip(fetch.units, payloads, strict=True):
-                owned = bytes(payload)
-                self.cache.put((self.url, fetch.key, int(units.start[u])), owned, len(owned))
+                self._keep(fetch.key, int(units.start[u]), payload)
         return payloads
 
     def _cached(self, units: Units, out: list[Buffer]) -> Units:
         """Take what the cache has; the rest keeps its place, the taken have no length."""
         if not len(self.cache):
             return units
+        lengths, url, names, cache = units.length.tolist(), self.url, units.keys, self.cache
+        taken: list[int] = []
+        for u, (key, start) in enumerate(
+            zip(units.key.tolist(), units.start.tolist(), strict=True)
+        ):
+            if not lengths[u]:  # an empty payload may name no object
+                continue
+            found = cache.get((url, names[key], start))
+            if found is not None and len(found) == lengths[u]:
+                out[u] = found
+                taken.append(u)
+        if not taken:
+            return units
         length = units.length.copy()
-        for u in np.flatnonzero(length).tolist():  # an empty payload may name no object
-            found = self.cache.get((self.url, units.keys[int(units.key[u])], int(units.start[u])))
-            if found is not None and len(found) == length[u]:
-                out[u], length[u] = found, 0
+        length[taken] = 0
         return Units(units.keys, units.key, units.start, length, units.crc)
 
     async def _take(
         self, fetches: Sequence[Fetch], units: Units, out: list[Buffer], keep: bool
     ) -> None:
         crcs = units.crc.tolist()
+        keep = keep and self._immediate is None
 
         async def take(fetch: Fetch) -> None:
             if len(fetch.units) == 1:
@@ -204,11 +215,35 @@ class Fetcher:
                 return
             for u, payload in zip(fetch.units, await self.fetch(fetch, units), strict=True):
                 out[u] = payload
-                if keep and self._immediate is None:
-                    owned = bytes(payload)
-                    self.cache.put((self.url, fetch.key, int(units.start[u])), owned, len(owned))
+                if keep:
+                    self._keep(fetch.key, int(units.start[u]), payload)
 
-        await map_concurrently(take, fetches)
+        async def ordinary(fetches: Sequence[Fetch]) -> None:
+            await map_concurrently(take, fetches)
+
+        if len(fetches) < 2 or not self.store.begins or self._disk is not None:
+            await ordinary(fetches)
+            return
+
+        def depart(fetch: Fetch) -> bool:
+            return len(fetch.units) > 1 or self._flights.take_off(_flight(fetch, crcs))
+
+        def arrive(fetch: Fetch, data: Buffer | None) -> bool:
+            right = data is not None and _distribute(data, fetch, units, crcs, out)
+            if len(fetch.units) == 1:
+                self._flights.land(_flight(fetch, crcs), data if right else None)
+            if right and keep:
+                for u in fetch.units:
+                    self._keep(fetch.key, int(units.start[u]), out[u])
+            return right
+
+        await Burst(self.store, depart, arrive).fetch(fetches, ordinary)
+
+    def _keep(self, key: str, start: int, payload: Buffer) -> None:
+        """In the memory cache; what is part of something larger is copied out of it."""
+        if type(payload) is memoryview:
+            payload = bytes(payload)
+        self.cache.put((self.url, key, start), payload, len(payload))
 
     async def _read(
         self, key: str, start: int, stop: int, wanted: Iterable[tuple[int, int, int]]
@@ -229,6 +264,11 @@ class Fetcher:
         if disk is not None:
             disk.keep(self.url, key, start, data)
         return data
+
+
+def _flight(fetch: Fetch, crcs: list[int]) -> tuple[str, int, int, int]:
+    """What ``Fetcher.unit`` knows a fetch of one unit by."""
+    return fetch.key, fetch.start, fetch.stop - fetch.start, crcs[fetch.units[0]]
 
 
 def _distribute(data: Buffer, fetch: Fetch, units: Units, crcs: list[int], out: Any) -> bool:

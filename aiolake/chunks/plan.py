@@ -113,8 +113,19 @@ def _cut(start: Ids, stop: Ids, first: int, last: int, longest: int) -> list[int
 def coalesce(units: Units, cost: CostModel) -> tuple[Fetch, ...]:
     """The regions of units, as fetches."""
     found = regions(units, cost)
-    order, bounds = found.order.tolist(), found.bounds
-    return tuple(fetch_of(units, order[a:b]) for a, b in pairwise(bounds))
+    order, bounds, keys = found.order.tolist(), found.bounds, units.keys
+    first = units.start[found.order]
+    last = (first + units.length[found.order]).tolist()
+    key, first = units.key[found.order].tolist(), first.tolist()
+    return tuple(
+        Fetch(
+            keys[key[a]],
+            first[a],
+            last[a] if b == a + 1 else max(last[a:b]),
+            tuple(order[a:b]),
+        )
+        for a, b in pairwise(bounds)
+    )
 
 
 def fetch_of(units: Units, members: Sequence[int]) -> Fetch:

@@ -235,6 +235,8 @@ class ByteCodec:
         self, payloads: Sequence[Buffer], n_rows: npt.NDArray[np.int64]
     ) -> Sequence[bytes]:
         """The bytes of all rows of pages without Nones; see ``pages.split_pages``."""
+        if (n_rows == 1).all():
+            return list(map(self._unpacked, payloads))
         return cut_bytes(*split_pages(list(map(self._unpacked, payloads)), n_rows))
 
     def values_of_pages(

@@ -80,6 +80,22 @@ class Admission:
         self.waiting += 1
         return ticket, self._admit()
 
+    def ask_now(self, kind: Kind, nbytes: int) -> Ticket | None:
+        """A ticket that is admitted now; ``None`` where it would have to wait."""
+        if self.waiting:
+            return None
+        ticket = Ticket(kind, nbytes, self._number + 1)
+        if not self._fits(ticket):
+            return None
+        self._number += 1
+        self._take(ticket)
+        return ticket
+
+    @property
+    def crowded(self) -> bool:
+        """Whether somebody waits, or no slot is free."""
+        return self.waiting > 0 or self.inflight >= int(self.limit)
+
     def leave(self, ticket: Ticket) -> list[Ticket]:
         """Give back what a ticket has, or its place; the tickets admitted because of it."""
         if ticket.state is State.WAITING:

@@ -7,7 +7,7 @@ token of a lease, once more with a new one where it had expired.
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from aiolake._aio import map_concurrently
@@ -22,6 +22,7 @@ from aiolake.stores._azure.place import Place, check_blob_key, place_of
 from aiolake.stores._azure.refusals import Asked, created
 from aiolake.stores._azure.wire import Request, Wire
 from aiolake.stores.base import (
+    Begun,
     Buffer,
     CostModel,
     CreateOutcome,
@@ -114,6 +115,15 @@ class AzureStore:
         response = await self._wire.send(self._asked("read", key, "r"), request)
         self._refuse_directory(response, key)
         return body_within(response, self._place, key, start, stop)
+
+    def begin_range(
+        self, key: str, start: int, stop: int, done: Callable[[Buffer | None], None]
+    ) -> Begun | None:
+        """As ``get_range``, where a credential and a connection are at hand."""
+        if start >= stop or self._closed:
+            return None
+        request = self._blob("GET", key, {"range": f"bytes={start}-{stop - 1}"})
+        return self._wire.begin_range(request, stop - start, done)
 
     async def get_matching(
         self, key: str, start: int, stop: int | None, etag: str

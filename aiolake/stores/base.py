@@ -9,11 +9,12 @@ limits and budgets belong to ``ScheduledStore``.
 from __future__ import annotations
 
 import enum
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol, TypeAlias, runtime_checkable
 
 __all__ = [
+    "Begun",
     "Buffer",
     "CostModel",
     "CreateOutcome",
@@ -21,6 +22,7 @@ __all__ = [
     "Listing",
     "ObjectMeta",
     "Store",
+    "SupportsBegunReads",
     "SupportsImmediateReads",
     "SupportsMatchedReads",
     "SupportsReadsInto",
@@ -173,6 +175,33 @@ class SupportsImmediateReads(Protocol):
 
     def get_range_now(self, key: str, start: int, stop: int) -> Buffer | None:
         """As ``get_range``, or ``None`` where answering would block (or the object is missing)."""
+        ...
+
+
+Begun: TypeAlias = Callable[[], None]
+"""Gives up what was begun; then nobody is told how it ended."""
+
+
+@runtime_checkable
+class SupportsBegunReads(Protocol):
+    """A store that can send a request for a range at once, and tell by a call what came.
+
+    For many short ranges at a time: each costs half of what it costs by ``get_range`` in a task.
+    """
+
+    def begin_range(
+        self, key: str, start: int, stop: int, done: Callable[[Buffer | None], None]
+    ) -> Begun | None:
+        """Ask for the bytes ``[start, stop)`` if that can be done without waiting.
+
+        Args:
+            key, start, stop: As ``get_range``.
+            done: Called once, not within this call, with all of the bytes; or with ``None``
+                where they did not come: ``get_range`` asks again, and says why.
+
+        Returns:
+            What gives it up; ``None`` where nothing was sent.
+        """
         ...
 
 

@@ -25,10 +25,19 @@ from aiolake.stores._gcs.answers import Attempt, is_of_bucket, refusal
 from aiolake.stores._gcs.bodies import check_whole, part_of, read_meta, read_page
 from aiolake.stores._gcs.place import Place, place_of
 from aiolake.stores._gcs.uploads import Uploads, bearer
-from aiolake.stores.base import Buffer, CostModel, CreateOutcome, Listing, ListPage, ObjectMeta
+from aiolake.stores.base import (
+    Begun,
+    Buffer,
+    CostModel,
+    CreateOutcome,
+    Listing,
+    ListPage,
+    ObjectMeta,
+)
 from aiolake.stores.checks import check_key, check_limit, check_range
 from aiolake.stores.leased import send_leased
 from aiolake.stores.network import Network
+from aiolake.stores.transport.lane.head import request_bytes
 from aiolake.stores.transport.values import Response, Tls
 from aiolake.urls import Address
 
@@ -133,6 +142,20 @@ class GcsStore:
         if response.status == 416:
             return b""
         return part_of(response.status, response.headers, response.body, start, stop)
+
+    def begin_range(
+        self, key: str, start: int, stop: int, done: Callable[[Buffer | None], None]
+    ) -> Begun | None:
+        """As ``get_range``, where a token and a connection are at hand."""
+        credential = self._lease.current()
+        if credential is None or start >= stop or self._closed:
+            return None
+        check_key(key)
+        origin = self._place.origin
+        call = _ranged(key, self._place.media(key), start, stop, good=(206,))
+        headers = {**call.headers, **bearer(credential)}
+        request = request_bytes("GET", call.target, origin.authority, headers)
+        return self._network.transport.begin_range(origin, request, stop - start, done)
 
     async def get_matching(
         self, key: str, start: int, stop: int | None, etag: str

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 
 import msgspec
@@ -22,8 +22,10 @@ from aiolake.options import Options
 from aiolake.stores._s3 import answers, listing
 from aiolake.stores._s3.bucket import Bucket, shared_key
 from aiolake.stores._s3.place import Place
+from aiolake.stores._s3.reads import SignedReads
 from aiolake.stores._s3.signing import EMPTY_SHA256, encoded_query
 from aiolake.stores.base import (
+    Begun,
     Buffer,
     CostModel,
     CreateOutcome,
@@ -35,6 +37,7 @@ from aiolake.stores.base import (
 from aiolake.stores.checks import check_key, check_limit, check_range
 from aiolake.stores.leased import send_leased
 from aiolake.stores.network import Network
+from aiolake.stores.transport.lane.head import request_bytes
 from aiolake.stores.transport.values import Response
 from aiolake.urls import Address
 
@@ -129,6 +132,7 @@ class S3Store:
         self._network = network
         self._all_headers = all_headers
         self._put_headers = put_headers
+        self._reads: SignedReads | None = None
         self._closed = False
 
     @property
@@ -167,6 +171,34 @@ class S3Store:
         found = await self._range(key, start, stop, {})
         assert found is not None
         return found
+
+    def begin_range(
+        self, key: str, start: int, stop: int, done: Callable[[Buffer | None], None]
+    ) -> Begun | None:
+        """As ``get_range``, where bucket, credential and a connection are at hand."""
+        place, credential = self._bucket.place, self._lease.current()
+        if place is None or credential is None or start >= stop or self._closed:
+            return None
+        check_key(key)
+        request = self._read_request(
+            place, credential, place.target(self._prefix + key), start, stop
+        )
+        transport = self._network.transport
+        return transport.begin_range(place.origin, request, stop - start, done)
+
+    def _read_request(
+        self, place: Place, credential: Credential, path: str, start: int, stop: int
+    ) -> bytes:
+        """What asks for a range, whole."""
+        authority = place.origin.authority
+        if not isinstance(credential, AwsCredential):
+            headers = {**self._all_headers, "range": f"bytes={start}-{stop - 1}"}
+            return request_bytes("GET", path, authority, headers)
+        second = self._bucket.signer.at(credential, self._lease.now())
+        reads = self._reads
+        if reads is None or not reads.serves(second, authority):
+            reads = self._reads = SignedReads(second, authority, self._all_headers)
+        return reads.request(path, start, stop)
 
     async def get_matching(
         self, key: str, start: int, stop: int | None, etag: str
@@ -330,22 +362,37 @@ class S3Store:
         path = place.bucket_target
         if request.key is not None:
             path = place.target(self._prefix + request.key)
-        headers = {**self._all_headers, **request.headers}
-        if isinstance(credential, AwsCredential):
-            signed = bucket.signer.headers(
-                credential,
-                request.method,
-                path,
-                request.query,
-                {"host": place.origin.authority, **headers},
-                request.sha256,
-                self._lease.now(),
-            )
-            headers.update(signed)
+        headers = self._signed(
+            place,
+            credential,
+            request.method,
+            path,
+            request.query,
+            request.headers,
+            request.sha256,
+        )
         target = f"{path}?{request.query}" if request.query else path
         return await self._network.transport.send(
             place.origin, request.method, target, headers, request.body
         )
+
+    def _signed(
+        self,
+        place: Place,
+        credential: Credential,
+        method: str,
+        path: str,
+        query: str,
+        headers: Mapping[str, str],
+        sha256: str,
+    ) -> dict[str, str]:
+        """All headers of a request."""
+        headers = {**self._all_headers, **headers}
+        if isinstance(credential, AwsCredential):
+            host = {"host": place.origin.authority, **headers}
+            signer, now = self._bucket.signer, self._lease.now()
+            headers |= signer.headers(credential, method, path, query, host, sha256, now)
+        return headers
 
     def _error(self, refusal: answers.Refusal, request: _Request, place: Place) -> Exception:
         error = answers.error_for(refusal, request.what, place, request.key, self.url)

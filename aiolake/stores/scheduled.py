@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 from aiolake.errors import InvalidInputError, ThrottledError, TransientStoreError
 from aiolake.stores.base import (
+    Begun,
     Buffer,
     CostModel,
     CreateOutcome,
@@ -49,10 +50,12 @@ class ScheduledStore:
         self._scheduler = scheduler
         self._counters = scheduler.counters
         # Not isinstance() of a runtime protocol, which takes longer than all else of an opening.
+        self._begin: Callable[[str, int, int, Callable[[Buffer | None], None]], Begun | None] | None
         self._now: Callable[[str, int, int], Buffer | None] | None
         self._now = getattr(store, "get_range_now", None)
         self._read_now: Callable[[str, int, memoryview], bool] | None
         self._read_now = getattr(store, "read_now", None)
+        self._begin = getattr(store, "begin_range", None)
         self._covered = False
 
     def covered_by(self, hold: Hold) -> ScheduledStore:
@@ -114,6 +117,29 @@ class ScheduledStore:
         data = await self._run("get_range", stop - start, send)
         self._counters.bytes_read += len(data)
         return data
+
+    @property
+    def begins(self) -> bool:
+        """Whether ``begin_range`` is worth asking."""
+        return self._begin is not None
+
+    def begin_range(
+        self, key: str, start: int, stop: int, done: Callable[[Buffer | None], None]
+    ) -> Begun | None:
+        """As the inner store, where the scheduler lets it go at once."""
+        begin, counters = self._begin, self._counters
+        if begin is None:
+            return None
+
+        def answered(data: Buffer | None) -> None:
+            if data is not None:
+                counters.bytes_read += len(data)
+            done(data)
+
+        send = partial(begin, key, start, stop)
+        return self._scheduler.begin(
+            "get_range", stop - start, send, answered, covered=self._covered
+        )
 
     async def get_matching(
         self, key: str, start: int, stop: int | None, etag: str

@@ -7,11 +7,11 @@ import random
 from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Any, TypeVar
+from typing import Any, Generic, TypeVar
 
 import msgspec
 
-from aiolake._aio import Clock, Deadlines, SystemClock, random_source
+from aiolake._aio import Clock, Deadline, Deadlines, SystemClock, random_source
 from aiolake.errors import AiolakeError, ThrottledError, TransientStoreError
 from aiolake.options import Options
 from aiolake.stores.admission import Admission, Kind, State, Ticket
@@ -187,6 +187,45 @@ class Scheduler:
                 verb=verb,
             ) from error
 
+    def begin(
+        self,
+        verb: str,
+        nbytes: int,
+        send: Callable[[Callable[[T | None], None]], Callable[[], None] | None],
+        done: Callable[[T | None], None],
+        *,
+        covered: bool = False,
+    ) -> Callable[[], None] | None:
+        """Send a request that may go at once, in one attempt, and tell by a call what came.
+
+        Args:
+            verb, nbytes, covered: As ``run``.
+            send: Sends it, calls what it is given once, not within this call, and returns what
+                gives it up; ``None`` where nothing was sent.
+            done: Called with the answer, or ``None``: run it.
+
+        Returns:
+            What gives it up; ``None`` where nothing was sent.
+        """
+        kind = Kind.COVERED if covered or nbytes == 0 else Kind.REQUEST
+        ticket = self._admission.ask_now(kind, nbytes)
+        if ticket is None:
+            return None
+        attempt = _Begun(self, ticket, done)
+        sent = send(attempt.ended)
+        if sent is None:
+            self._leave(ticket)
+            return None
+        attempt.sent = sent
+        attempt.deadline = self._deadlines.add(attempt.late)
+        self.counters.requests[verb] = self.counters.requests.get(verb, 0) + 1
+        return attempt.give_up
+
+    @property
+    def crowded(self) -> bool:
+        """Whether nothing more may be begun before something ends."""
+        return self._admission.crowded
+
     def _delay(self, error: BaseException, attempt: int) -> float | None:
         delay_s = decide(error, attempt, self._policy, self._rng.random)
         if delay_s is None:
@@ -216,13 +255,50 @@ class Scheduler:
             del self._waiters[ticket]
 
     def _leave(self, ticket: Ticket) -> None:
-        self._wake(self._admission.leave(ticket))
+        admitted = self._admission.leave(ticket)
+        if admitted:
+            self._wake(admitted)
 
     def _wake(self, admitted: list[Ticket]) -> None:
         for ticket in admitted:
             waiter = self._waiters.get(ticket)
             if waiter is not None and not waiter.done():
                 waiter.set_result(None)
+
+
+class _Begun(Generic[T]):
+    """An attempt that somebody is told the end of; its ways to end."""
+
+    __slots__ = ("deadline", "done", "scheduler", "sent", "ticket")
+
+    deadline: Deadline
+    sent: Callable[[], None]
+
+    def __init__(
+        self, scheduler: Scheduler, ticket: Ticket, done: Callable[[T | None], None]
+    ) -> None:
+        self.scheduler = scheduler
+        self.ticket = ticket
+        self.done = done
+
+    def ended(self, answer: T | None) -> None:
+        scheduler = self.scheduler
+        scheduler._deadlines.discard(self.deadline)
+        if answer is not None:
+            scheduler._budget.succeeded()
+            scheduler._admission.succeeded()
+        scheduler._leave(self.ticket)
+        self.done(answer)
+
+    def give_up(self) -> None:
+        self.scheduler._deadlines.discard(self.deadline)
+        self.scheduler._leave(self.ticket)
+        self.sent()
+
+    def late(self) -> None:
+        self.scheduler.counters.timeouts += 1
+        self.give_up()
+        self.done(None)
 
 
 class Hold:

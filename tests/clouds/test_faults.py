@@ -9,6 +9,7 @@ from dataclasses import replace
 from datetime import timedelta
 from time import monotonic
 from typing import Any
+from unittest import mock
 from xml.etree import ElementTree
 
 import pytest
@@ -17,6 +18,11 @@ import aiolake
 from aiolake import Bytes, StoreError, Tensor
 from aiolake._aio import Tasks, map_concurrently
 from aiolake.options import Options
+from aiolake.stores.azure import AzureStore
+from aiolake.stores.base import CostModel
+from aiolake.stores.gcs import GcsStore
+from aiolake.stores.s3 import S3Store
+from aiolake.stores.transport.client import Transport
 from aiolake.testing import (
     Answered,
     ClosedInside,
@@ -84,7 +90,13 @@ async def filled(cloud: Cloud, n: int) -> None:
 
 @pytest.mark.soak
 @pytest.mark.timeout(pick(120, 1_200))
-async def test_reads_under_faults_and_cancellations(cloud: Cloud) -> None:
+@pytest.mark.parametrize("n_rows", [1, 24])
+async def test_reads_under_faults_and_cancellations(
+    cloud: Cloud, n_rows: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Rows one at a time; or scattered ones in one call, which are sent in a burst."""
+    for store in (AzureStore, GcsStore, S3Store):  # neighbours stay apart
+        monkeypatch.setattr(store, "cost", CostModel(gap_bytes=0))
     await filled(cloud, N_READS)
     async with FaultProxy(server_of(cloud), READ_FAULTS) as proxy:
         bad = through(cloud, proxy)
@@ -98,14 +110,29 @@ async def test_reads_under_faults_and_cancellations(cloud: Cloud) -> None:
                 row = await ds.read(i % N_READS)
                 assert (row["n"], row["blob"]) == (i % N_READS, blob(i % N_READS))
 
-            order = random.Random(1).sample(range(N_READS), N_READS)
-            await map_concurrently(read, order, limit=32)
+            async def read_many(i: int) -> None:
+                rows = random.Random(i).sample(range(N_READS), n_rows)
+                found = await ds.read(rows)
+                assert found["n"].tolist() == rows
+                assert found["blob"] == [blob(row) for row in rows]
+
+            some, begun = read if n_rows == 1 else read_many, mock.Mock()
+            begin = Transport.begin_range
+
+            def counted(*args: Any) -> Any:
+                begun()
+                return begin(*args)
+
+            monkeypatch.setattr(Transport, "begin_range", counted)
+            order = random.Random(1).sample(range(N_READS), N_READS // n_rows)
+            await map_concurrently(some, order, limit=32 if n_rows == 1 else 3)
             assert len(proxy.faults) == len({type(rule.fault) for rule in READ_FAULTS})
             assert monotonic() - began < pick(60, 600)
-            await _cancelled_at_random(read)
+            await _cancelled_at_random(some)
             proxy.rules = []
-            await map_concurrently(read, range(N_AFTER), limit=32)
+            await map_concurrently(some, range(N_AFTER // n_rows), limit=32)
             _nothing_is_left(session)
+    assert (begun.call_count > N_READS / 2) == (n_rows > 1)
     assert proxy.n_open == 0
     assert proxy.n_most_open <= 2 * OPTIONS.max_inflight
 

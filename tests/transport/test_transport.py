@@ -25,6 +25,7 @@ from aiolake.errors import (
 from aiolake.options import Options
 from aiolake.stores.base import Buffer
 from aiolake.stores.transport.client import Transport
+from aiolake.stores.transport.lane.head import request_bytes
 from aiolake.stores.transport.values import CutShortError, Origin, Response, Tls
 from aiolake.testing import cancel_at_each_step
 from tests.transport.server import Request, Server, Writer, always, in_a_thread, ok, reset, serving
@@ -410,6 +411,128 @@ class TestCancellation:
             await map_concurrently(part, range(600), limit=32)
             assert client._lane.n_used == 0
             assert server.n_open <= 33
+
+
+class TestBegin:
+    """Requests that are sent at once, and tell by a call what came."""
+
+    async def test_it_needs_a_connection_at_hand(self) -> None:
+        async with serving(always(ok(BODY))) as server, transport("lane") as client:
+            begun = Begun(client, server)
+            assert begun.give_up is None
+            await get(client, server)
+            begun = Begun(client, server)
+            assert client.statistics().in_use == 1
+            response = await begun.told
+            assert response is not None
+            assert bytes(response.body) == BODY
+            assert server.n_connections == 1
+            assert client.statistics().idle == 1
+            assert client.statistics().requests == 2
+
+    async def test_it_is_not_for_those_behind_a_proxy(self) -> None:
+        async with serving(always(ok(BODY))) as server, transport("aiohttp") as client:
+            await get(client, server)
+            assert Begun(client, server).give_up is None
+
+    async def test_given_up_it_tells_nobody_and_the_connection_is_closed(self) -> None:
+        async with serving(always(ok(BODY))) as server, transport("lane") as client:
+            await get(client, server)
+            begun = Begun(client, server)
+            assert begun.give_up is not None
+            begun.give_up()
+            assert client.statistics().in_use == 0
+            await asyncio.sleep(0.05)
+            assert not begun.told.done()
+            assert client.statistics().idle == server.n_open == 0
+            assert bytes((await get(client, server)).body) == BODY
+
+    @pytest.mark.parametrize("how", ["reset", "cut", "stall", "unusual"])
+    async def test_what_is_no_answer_is_told_as_none(self, how: str) -> None:
+        n_asked = 0
+
+        async def answer(_: Request, writer: Writer) -> None:
+            nonlocal n_asked
+            n_asked += 1
+            if n_asked == 1:
+                writer.write(ok(BODY))
+            elif how == "reset":
+                reset(writer)
+            elif how == "cut":
+                writer.write(ok(BODY)[:-5])
+                writer.close()
+            elif how == "unusual":
+                writer.write(b"HTTP/1.0 200 OK\r\n\r\n")
+
+        async with serving(answer) as server, transport("lane") as client:
+            await get(client, server)
+            begun = Begun(client, server)
+            assert await begun.told is None
+            assert client.statistics().in_use == 0
+            await asyncio.sleep(0.05)
+            assert client.statistics().idle == 0
+
+    async def test_a_connection_that_died_idle_is_not_used(self) -> None:
+        async with serving(always(ok(BODY))) as server, transport("lane") as client:
+            await get(client, server)
+            connection = next(iter(client._lane._pool._idle[server.origin]))[0]
+            connection.usable = False  # as its end is known, before the loop has told of it
+            assert Begun(client, server).give_up is None
+            await asyncio.sleep(0.05)
+            assert server.n_open == 0
+
+    async def test_closing_the_client_tells_who_waits(self) -> None:
+        n_asked = 0
+
+        async def first_only(_: Request, writer: Writer) -> None:
+            nonlocal n_asked
+            n_asked += 1
+            if n_asked == 1:
+                writer.write(ok(BODY))
+
+        async with serving(first_only) as server, transport("lane") as client:
+            await get(client, server)
+            begun = Begun(client, server)
+            await client.aclose()
+            assert await begun.told is None
+            with pytest.raises(ClosedError):
+                Begun(client, server)
+
+    async def test_answers_and_requests_follow_each_other_within_the_call(self) -> None:
+        """Who is told of an answer asks for the next on the same connection."""
+        async with serving(ranged) as server, transport("lane") as client:
+            await client.send(server.origin, "GET", "/x", {"range": "bytes=0-9"})
+            got: list[bytes] = []
+            done = asyncio.get_running_loop().create_future()
+
+            def ask() -> None:
+                at = 7 * len(got)
+                headers = {"range": f"bytes={at}-{at + 99}"}
+                request = request_bytes("GET", "/x", server.origin.authority, headers)
+                assert client.begin(server.origin, "GET", request, told) is not None
+
+            def told(response: Response | None) -> None:
+                assert response is not None
+                got.append(bytes(response.body))
+                if len(got) < 200:
+                    ask()
+                else:
+                    done.set_result(None)
+
+            ask()
+            await done
+            assert got == [BODY[7 * i : 7 * i + 100] for i in range(200)]
+            assert server.n_connections == 1
+
+
+class Begun:
+    """A request begun, and what was told of it."""
+
+    def __init__(self, client: Transport, server: Server) -> None:
+        self.told: asyncio.Future[Response | None]
+        self.told = asyncio.get_running_loop().create_future()
+        request = request_bytes("GET", "/x", server.origin.authority, {})
+        self.give_up = client.begin(server.origin, "GET", request, self.told.set_result)
 
 
 class TestClosing:

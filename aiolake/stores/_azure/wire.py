@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from email.utils import format_datetime
 from functools import partial
@@ -23,10 +23,11 @@ from aiolake.stores._azure.answers import Answer, read_answer
 from aiolake.stores._azure.place import Place, target
 from aiolake.stores._azure.refusals import Asked, is_misdated, refusal
 from aiolake.stores._azure.signing import Pairs, shared_key
-from aiolake.stores.base import Buffer, total_nbytes
+from aiolake.stores.base import Begun, Buffer, total_nbytes
 from aiolake.stores.leased import send_leased
 from aiolake.stores.network import Network
 from aiolake.stores.transport.failures import innermost
+from aiolake.stores.transport.lane.head import request_bytes
 from aiolake.stores.transport.values import Response
 
 __all__ = ["VERSION", "Request", "Wire"]
@@ -79,6 +80,18 @@ class Wire:
             TransientStoreError: No answer came.
         """
         return await send_leased(self.lease, partial(self._attempt, asked, request))
+
+    def begin_range(
+        self, request: Request, nbytes: int, done: Callable[[Buffer | None], None]
+    ) -> Begun | None:
+        """Send a GET of a range at once; see ``Transport.begin_range``."""
+        credential, origin = self.lease.current(), self._place.origin
+        if credential is None:
+            return None
+        headers, signature = self._authorized(request, credential, self.lease.now())
+        there = target(request.path, request.query, signature)
+        data = request_bytes("GET", there, origin.authority, headers)
+        return self._network.transport.begin_range(origin, data, nbytes, done)
 
     def refused(self, asked: Asked, answer: Answer) -> AiolakeError:
         """The error for an answer that the request accepts and the verb does not."""

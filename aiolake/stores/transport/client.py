@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from aiolake._aio import Guard
 from aiolake.options import Options
@@ -71,6 +71,69 @@ class Transport:
             self._in_use -= 1
         self._bytes_read += len(response.body)
         return response
+
+    def begin(
+        self, origin: Origin, method: str, request: bytes, done: Callable[[Response | None], None]
+    ) -> Callable[[], None] | None:
+        """Send a request without a body at once, where a connection is at hand.
+
+        What ``send`` costs beyond this is a task for each of many requests, and its turns.
+
+        Args:
+            origin: The server.
+            method: ``GET`` or ``HEAD``.
+            request: Head and empty line, as ``lane.head.request_bytes`` makes them.
+            done: Called once with an answer of any status, or with ``None`` where there is none
+                to be read here: ask again by ``send``, which says why. Never within this call.
+
+        Returns:
+            What gives the request up, after which ``done`` is not called; ``None`` where nothing
+            was sent.
+        """
+        self._guard.check()
+        if not self._lane.takes(origin, method):
+            return None
+
+        def ended(response: Response | None) -> None:
+            self._in_use -= 1
+            if response is not None:
+                self._bytes_read += len(response.body)
+            done(response)
+
+        drop = self._lane.begin(origin, method, request, ended)
+        if drop is None:
+            return None
+        self._in_use += 1
+        self._n_requests += 1
+
+        def give_up() -> None:
+            self._in_use -= 1
+            drop()
+
+        return give_up
+
+    def begin_range(
+        self,
+        origin: Origin,
+        request: bytes,
+        nbytes: int,
+        done: Callable[[Buffer | None], None],
+    ) -> Callable[[], None] | None:
+        """As ``begin``, for a range: told are its bytes, or ``None`` for any other answer.
+
+        Args:
+            origin, request: As ``begin``; a ``GET``.
+            nbytes: How many were asked for.
+            done: Called once.
+        """
+
+        def ended(response: Response | None) -> None:
+            if response is None or response.status != 206 or len(response.body) != nbytes:
+                done(None)
+            else:
+                done(response.body)
+
+        return self.begin(origin, "GET", request, ended)
 
     async def _sent(
         self,

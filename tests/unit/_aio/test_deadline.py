@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import weakref
+from functools import partial
+from typing import Any
 
 import pytest
 
@@ -20,7 +23,7 @@ async def at_once() -> int:
 async def test_an_attempt_in_time_is_left_alone() -> None:
     deadlines = Deadlines(60)
     assert await map_concurrently(lambda _: deadlines.within(at_once), range(5)) == [7] * 5
-    assert not deadlines._entries
+    assert not deadlines._waiting
 
 
 async def test_each_attempt_has_its_own() -> None:
@@ -35,7 +38,7 @@ async def test_each_attempt_has_its_own() -> None:
 
     for taken in await map_concurrently(one, (0, 0.02, 0.04, 0.07, 0.2)):
         assert 0.045 < taken < 1
-    assert not deadlines._entries
+    assert not deadlines._waiting
 
 
 async def test_a_late_attempt_does_not_end_others() -> None:
@@ -72,12 +75,38 @@ async def test_a_cancellation_within_the_moment_of_the_timeout_stays_one() -> No
     deadlines = Deadlines(0.01)
     task = asyncio.get_running_loop().create_task(deadlines.within(forever))
     await asyncio.sleep(0)
-    (entry,) = deadlines._entries
-    entry.passed = True  # as if both had come in one turn of the loop
-    task.cancel()
+    (deadline,) = deadlines._waiting
+    passed = deadline.passed
+    deadlines.discard(deadline)  # as if both had come in one turn of the loop
+    passed()
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
+
+
+async def test_what_is_discarded_is_not_called() -> None:
+    deadlines, passed = Deadlines(0.01), list[str]()
+    kept, discarded = (deadlines.add(partial(passed.append, name)) for name in "ab")
+    deadlines.discard(discarded)
+    await asyncio.sleep(0.05)
+    deadlines.discard(kept)
+    assert passed == ["a"]
+
+
+async def test_nothing_is_kept_of_what_is_over() -> None:
+    class Attempt:
+        def late(self) -> None: ...
+
+    deadlines, kept = Deadlines(0.01), list[weakref.ref[Attempt]]()
+    for discarded in (True, False):
+        attempt: Any = Attempt()
+        kept.append(weakref.ref(attempt))
+        attempt.deadline = deadlines.add(attempt.late)
+        if discarded:
+            deadlines.discard(attempt.deadline)
+        del attempt
+    await asyncio.sleep(0.05)
+    assert [ref() for ref in kept] == [None, None]  # by its count of references, not a collection
 
 
 async def test_a_failure_is_raised_as_it_was() -> None:

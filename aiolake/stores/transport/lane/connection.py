@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from typing import cast
+from typing import TypeAlias, cast
 
 from aiolake.stores.transport.lane.head import UnusualError
 from aiolake.stores.transport.lane.reader import Reader, Slab
 from aiolake.stores.transport.values import Response
 
-__all__ = ["Connection", "LostError", "StalledError"]
+__all__ = ["Connection", "Done", "LostError", "StalledError"]
+
+
+Done: TypeAlias = Callable[[Response | None, Exception | None], None]
 
 
 class LostError(Exception):
@@ -36,7 +39,7 @@ class Connection(asyncio.BufferedProtocol):
         self._ended = ended
         self._slab = Slab()
         self._reader: Reader | None = None
-        self._waiter: asyncio.Future[Response] | None = None
+        self._done: Done | None = None
         self._transport: asyncio.Transport | None = None
         self._loop = asyncio.get_running_loop()
         self.progress = self._loop.time()
@@ -51,12 +54,32 @@ class Connection(asyncio.BufferedProtocol):
     @property
     def busy(self) -> bool:
         """Whether a response is awaited."""
-        return self._waiter is not None
+        return self._done is not None
 
     @property
     def reader(self) -> Reader | None:
         """Of the last response: what has come of it."""
         return self._reader
+
+    @property
+    def alive(self) -> bool:
+        """Whether a request may be sent, as far as anybody here knows."""
+        return self.usable and self._transport is not None and not self._transport.is_closing()
+
+    def begin(self, request: bytes, method: str, done: Done) -> None:
+        """Send a request on an ``alive`` connection that is not ``busy``.
+
+        Args:
+            request: Ready to be sent.
+            method: Its method.
+            done: Called once, with the response or with what ``exchange`` would raise; not within
+                this call, and not after ``drop()``. It must not raise.
+        """
+        assert self._transport is not None
+        self._reader = Reader(self._slab, method)
+        self._done = done
+        self.progress = self._loop.time()
+        self._transport.write(request)
 
     async def exchange(self, request: bytes, method: str) -> Response:
         """Send a request, and receive its response.
@@ -66,28 +89,38 @@ class Connection(asyncio.BufferedProtocol):
 
         Cancellation: closes the connection.
         """
-        assert self._transport is not None
-        self._reader = Reader(self._slab, method)
         waiter: asyncio.Future[Response] = self._loop.create_future()
-        self._waiter = waiter
-        self.progress = self._loop.time()
+
+        def done(response: Response | None, error: Exception | None) -> None:
+            if waiter.done():
+                return
+            if response is not None:
+                waiter.set_result(response)
+            else:
+                assert error is not None
+                waiter.set_exception(error)
+
         try:
-            if not self.usable or self._transport.is_closing():
+            if not self.alive:
+                self._reader = None
                 raise LostError
-            self._transport.write(request)
+            self.begin(request, method, done)
             return await waiter
         except BaseException:
-            self.abort()
+            self.drop()
             raise
-        finally:
-            self._waiter = None
 
     def stall(self) -> None:
         """Give up the response that is awaited."""
         self._fail(StalledError())
 
+    def drop(self) -> None:
+        """Close at once; who waits for a response is not told."""
+        self._done = None
+        self.abort()
+
     def abort(self) -> None:
-        """Close at once."""
+        """Close at once; who waits for a response is told soon."""
         self.usable = False
         if self._transport is not None:
             self._transport.abort()
@@ -104,8 +137,8 @@ class Connection(asyncio.BufferedProtocol):
 
     def buffer_updated(self, nbytes: int) -> None:
         """As asyncio's protocols."""
-        waiter, reader = self._waiter, self._reader
-        if waiter is None or waiter.done() or reader is None:
+        done, reader = self._done, self._reader
+        if done is None or reader is None:
             self.abort()  # nobody asked for this
             return
         self.progress = self._loop.time()
@@ -117,8 +150,8 @@ class Connection(asyncio.BufferedProtocol):
         if response is not None:
             self.usable = self.usable and reader.keeps
             # What else comes is not of this response, and goes where it does no harm.
-            self._waiter = None
-            waiter.set_result(response)
+            self._done = None
+            done(response, None)
 
     def eof_received(self) -> None:
         """As asyncio's protocols: the server sends no more, and the transport closes itself."""
@@ -133,6 +166,6 @@ class Connection(asyncio.BufferedProtocol):
         self._ended(self)
 
     def _fail(self, error: Exception) -> None:
-        waiter = self._waiter
-        if waiter is not None and not waiter.done():
-            waiter.set_exception(error)
+        done, self._done = self._done, None
+        if done is not None:
+            done(None, error)

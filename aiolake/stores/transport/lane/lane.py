@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 from urllib.request import getproxies, proxy_bypass
 
@@ -88,6 +88,27 @@ class Lane:
                 connection.abort()
             return response
         raise AssertionError("a fresh connection answers or fails")
+
+    def begin(
+        self, origin: Origin, method: str, request: bytes, done: Callable[[Response | None], None]
+    ) -> Callable[[], None] | None:
+        """As ``Transport.begin``."""
+        connection = self._pool.take(origin)
+        if connection is None:
+            return None
+        if not connection.alive:
+            connection.abort()  # who watches over its end forgets it
+            return None
+
+        def ended(response: Response | None, error: Exception | None) -> None:
+            if connection.usable and response is not None:
+                self._pool.give_back(origin, connection, connection.progress)
+            else:
+                connection.abort()
+            done(response)
+
+        connection.begin(request, method, ended)
+        return connection.drop
 
     async def aclose(self) -> None:
         """Close every connection, and wait until they are closed; idempotent."""

@@ -15,7 +15,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aiolake.credentials.values import AwsCredential
+from aiolake.stores._s3.reads import SignedReads
 from aiolake.stores._s3.signing import EMPTY_SHA256, Signer, encoded_path, encoded_query
+from aiolake.stores.transport.lane.head import request_bytes
 
 texts = st.text(st.characters(codec="utf-8", exclude_characters="\x00"), max_size=30)
 keys = texts.filter(lambda key: key.strip("/") == key and "//" not in key and key)
@@ -130,3 +132,40 @@ def test_paths_are_encoded_once(key: str, encoded: str) -> None:
 
 def test_queries_are_sorted_after_encoding() -> None:
     assert encoded_query([("b", "2 3"), ("a", ""), ("B", "/")]) == "B=%2F&a=&b=2%203"
+
+
+@given(
+    key=keys,
+    start=st.integers(0, 1 << 50),
+    nbytes=st.integers(1, 1 << 40),
+    headers=st.dictionaries(
+        st.sampled_from(["x-amz-request-payer", "a-header", "zz-header"]),
+        st.from_regex(r"[a-z0-9=;/-]{1,20}", fullmatch=True),
+    ),
+    token=st.none() | st.from_regex(r"[A-Za-z0-9+/=]{1,40}", fullmatch=True),
+    now=times,
+)
+def test_reads_that_are_put_together_are_those_of_headers(
+    key: str, start: int, nbytes: int, headers: dict[str, str], token: str | None, now: datetime
+) -> None:
+    credential, signer = AwsCredential("AKIAEXAMPLE", "secret", token), Signer("eu-west-1")
+    path, host = f"/bucket/{encoded_path(key)}", "s3.example.com:9000"
+    ranged = {**headers, "range": f"bytes={start}-{start + nbytes - 1}"}
+    signed = signer.headers(
+        credential, "GET", path, "", {"host": host, **ranged}, EMPTY_SHA256, now
+    )
+    expected = request_bytes("GET", path, host, {**ranged, **signed})
+    reads = SignedReads(signer.at(credential, now), host, headers)
+    for _ in range(2):
+        assert reads.request(path, start, start + nbytes) == expected
+
+
+def test_reads_serve_one_second_of_one_credential_at_one_server() -> None:
+    signer, credential = Signer("r"), AwsCredential("A", "s")
+    now = datetime(2024, 1, 1, 12, 0, 0, tzinfo=UTC)
+    reads = SignedReads(signer.at(credential, now), "h", {})
+    same = signer.at(credential, now.replace(microsecond=999_999))
+    assert reads.serves(same, "h")
+    assert not reads.serves(same, "other")
+    assert not reads.serves(signer.at(credential, now.replace(second=1)), "h")
+    assert not reads.serves(signer.at(AwsCredential("A", "s"), now), "h")
