@@ -16,6 +16,7 @@ from aiolake.stores.base import (
     Listing,
     ObjectMeta,
     Store,
+    SupportsBegunReads,
     SupportsImmediateReads,
     SupportsReadsInto,
 )
@@ -151,6 +152,26 @@ class _Reading(_Opening):
                 await store.get_range("a", start, start + 1000)
                 filled = store.read_now("a", start, into)
                 assert not filled or bytes(into) == BLOCK[start : start + 1000]
+
+    async def test_begun_reads_bring_all_bytes_or_none(self) -> None:
+        async with self.opened() as store:
+            if not isinstance(store, SupportsBegunReads):
+                return
+            for key in (*self.odd_keys, "a"):
+                await store.put(key, [BLOCK])
+            await map_concurrently(store.get, ["a"] * 4)  # connections are at hand
+            for key in (*self.odd_keys, "a"):
+                for start, stop in [(0, 4096), (1, 2), (4095, 4096), (7, 4000)]:
+                    data = await _begun(store, key, start, stop)
+                    if data is not None:  # else the server keeps no connections
+                        assert bytes(data) == BLOCK[start:stop], key
+            for key, start, stop in [("a", 100, 9000), ("a", 4096, 5000), ("missing", 0, 1)]:
+                assert await _begun(store, key, start, stop) is None
+            assert store.begin_range("a", 7, 7, print) is None
+            give_up = store.begin_range("a", 0, 4096, print)
+            if give_up is not None:
+                give_up()
+            assert bytes(await store.get_range("a", 0, 10)) == BLOCK[:10]
 
     async def test_odd_keys_keep_their_names(self) -> None:
         async with self.opened() as store:
@@ -452,3 +473,11 @@ async def _raises(kind: type[Exception], call: Awaitable[object]) -> None:
     except kind:
         return
     raise AssertionError(f"{kind.__name__} was expected, the answer was {answer!r}")
+
+
+async def _begun(store: SupportsBegunReads, key: str, start: int, stop: int) -> Buffer | None:
+    """What a begun read brings; ``None`` also where it cannot be begun."""
+    told: asyncio.Future[Buffer | None] = asyncio.get_running_loop().create_future()
+    if store.begin_range(key, start, stop, told.set_result) is None:
+        return None
+    return await told

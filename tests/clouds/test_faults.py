@@ -120,8 +120,10 @@ async def test_reads_under_faults_and_cancellations(
             begin = Transport.begin_range
 
             def counted(*args: Any) -> Any:
-                begun()
-                return begin(*args)
+                give_up = begin(*args)
+                if give_up is not None:
+                    begun()
+                return give_up
 
             monkeypatch.setattr(Transport, "begin_range", counted)
             order = random.Random(1).sample(range(N_READS), N_READS // n_rows)
@@ -132,7 +134,7 @@ async def test_reads_under_faults_and_cancellations(
             proxy.rules = []
             await map_concurrently(some, range(N_AFTER // n_rows), limit=32)
             _nothing_is_left(session)
-    assert (begun.call_count > N_READS / 2) == (n_rows > 1)
+    assert (begun.call_count > 50) == (n_rows > 1)
     assert proxy.n_open == 0
     assert proxy.n_most_open <= 2 * OPTIONS.max_inflight
 
