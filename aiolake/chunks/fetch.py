@@ -24,6 +24,8 @@ __all__ = ["Fetcher"]
 _YIELD_BYTES = 8 << 20
 _YIELD_READS = 256
 _COPIED_BYTES = 64 << 10
+_USED_PART = 0.75
+"""Of the memory a payload lies in, for it to be kept there: the rest is kept with it."""
 
 
 class Fetcher:
@@ -241,7 +243,7 @@ class Fetcher:
 
     def _keep(self, key: str, start: int, payload: Buffer) -> None:
         """In the memory cache; what is part of something larger is copied out of it."""
-        if type(payload) is memoryview:
+        if type(payload) is memoryview and payload.nbytes < _USED_PART * _nbytes_of(payload.obj):
             payload = bytes(payload)
         self.cache.put((self.url, key, start), payload, len(payload))
 
@@ -264,6 +266,10 @@ class Fetcher:
         if disk is not None:
             disk.keep(self.url, key, start, data)
         return data
+
+
+def _nbytes_of(owner: Any) -> int:
+    return memoryview(owner).nbytes
 
 
 def _flight(fetch: Fetch, crcs: list[int]) -> tuple[str, int, int, int]:

@@ -156,6 +156,32 @@ class TestGoodAnswers:
             assert statistics.requests == 300
             assert statistics.bytes_read == 30_000
 
+    async def test_long_bodies_are_not_written_into_as_long_as_anybody_looks(
+        self, way: str
+    ) -> None:
+        rng = random.Random(5)
+
+        async def answer(request: Request, writer: Writer) -> None:
+            n = int(request.target[1:])
+            writer.write(ok(bytes([n % 251]) * (100_000 + 3_000 * (n % 7))))
+            await writer.drain()
+
+        async with serving(answer) as server, transport(way) as client:
+            kept: dict[int, memoryview] = {}
+
+            async def one(n: int) -> None:
+                body = memoryview((await get(client, server, f"/{n}")).body)
+                kept[n] = body[rng.randrange(50_000) :]
+                if n % 3:
+                    del kept[rng.choice(list(kept))]
+
+            await map_concurrently(one, range(300), limit=8)
+            for n, part in kept.items():
+                assert set(bytes(part)) == {n % 251}
+            assert len(kept) > 50
+            if way == "lane":
+                assert client._lane._buffers.nbytes < 200 * 131_072  # some was used again
+
 
 class TestBadConnections:
     async def test_an_idle_connection_that_was_closed_is_replaced(self, way: str) -> None:

@@ -27,7 +27,7 @@ class Transport:
     def __init__(self, options: Options) -> None:
         connect_s = options.connect_timeout.total_seconds()
         stall_s = options.stall_timeout.total_seconds()
-        self._lane = Lane(connect_s, stall_s)
+        self._lane = Lane(connect_s, stall_s, options.max_inflight_bytes)
         self._general = General(connect_s, stall_s)
         self._guard = Guard("an HTTP client")
         self._in_use = 0

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Callable
 from typing import TypeAlias, cast
 
+from aiolake.stores.transport.lane.buffers import Buffers
 from aiolake.stores.transport.lane.head import UnusualError
 from aiolake.stores.transport.lane.reader import Reader, Slab
 from aiolake.stores.transport.values import Response
@@ -28,13 +29,18 @@ class Connection(asyncio.BufferedProtocol):
     """Serves one request at a time.
 
     Args:
+        buffers: Memory for long bodies.
         made: Called once, when it is connected.
         ended: Called once after that, when it is gone.
     """
 
     def __init__(
-        self, made: Callable[[Connection], None], ended: Callable[[Connection], None]
+        self,
+        buffers: Buffers,
+        made: Callable[[Connection], None],
+        ended: Callable[[Connection], None],
     ) -> None:
+        self._take = buffers.take
         self._made = made
         self._ended = ended
         self._slab = Slab()
@@ -76,7 +82,7 @@ class Connection(asyncio.BufferedProtocol):
                 this call, and not after ``drop()``. It must not raise.
         """
         assert self._transport is not None
-        self._reader = Reader(self._slab, method)
+        self._reader = Reader(self._slab, method, self._take)
         self._done = done
         self.progress = self._loop.time()
         self._transport.write(request)

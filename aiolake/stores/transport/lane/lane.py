@@ -9,6 +9,7 @@ from urllib.request import getproxies, proxy_bypass
 
 from aiolake.errors import AiolakeError, PermissionDeniedError, TransientStoreError
 from aiolake.stores.transport.failures import connection_failure, not_public
+from aiolake.stores.transport.lane.buffers import Buffers
 from aiolake.stores.transport.lane.connection import Connection, LostError, StalledError
 from aiolake.stores.transport.lane.head import request_bytes
 from aiolake.stores.transport.lane.pool import Pool
@@ -28,9 +29,11 @@ class Lane:
     Args:
         connect_s: To connect, TLS included.
         stall_s: Without a byte.
+        kept_nbytes: Memory for long bodies that is kept to be used again.
     """
 
-    def __init__(self, connect_s: float, stall_s: float) -> None:
+    def __init__(self, connect_s: float, stall_s: float, kept_nbytes: int = 0) -> None:
+        self._buffers = Buffers(kept_nbytes)
         self._connect_s = connect_s
         self._stall_s = stall_s
         self._pool: Pool[Connection] = Pool()
@@ -123,7 +126,7 @@ class Lane:
 
     async def _connect(self, origin: Origin, method: str) -> Connection:
         loop = asyncio.get_running_loop()
-        connection = Connection(self._made, partial(self._ended, origin))
+        connection = Connection(self._buffers, self._made, partial(self._ended, origin))
         secure = origin.scheme == "https"
         try:
             async with asyncio.timeout(self._connect_s):
@@ -173,6 +176,7 @@ class Lane:
                 connection.stall()
         for connection in self._pool.take_old(now - _IDLE_S):
             connection.abort()
+        self._buffers.trim()
         self._look_after()
 
     def _lost(

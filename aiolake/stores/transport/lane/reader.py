@@ -6,6 +6,8 @@ rest goes from the kernel into it.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from aiolake.stores.base import Buffer
 from aiolake.stores.transport.lane.chunked import ChunkedBody
 from aiolake.stores.transport.lane.head import (
@@ -34,15 +36,17 @@ class Reader:
     Args:
         slab: Of the connection.
         method: Of the request.
+        take: Gives memory for a body that the slab is too small for.
     """
 
-    def __init__(self, slab: Slab, method: str) -> None:
+    def __init__(self, slab: Slab, method: str, take: Callable[[int], memoryview]) -> None:
+        self._take = take
         self._slab = slab
         self._method = method
         self._filled = 0
         self._searched = 0
         self._head: Head | None = None
-        self._body: bytearray | None = None
+        self._body: memoryview | None = None
         self._view = slab.view
         self._n_body = 0
         self._chunked: ChunkedBody | None = None
@@ -87,7 +91,7 @@ class Reader:
         head = Response(self._head.status, self._head.headers, b"")
         if self._chunked is not None:
             return head, self._chunked.body()
-        return head, b"" if self._body is None else memoryview(self._body)[: self._n_body]
+        return head, b"" if self._body is None else self._body[: self._n_body]
 
     def _look_for_head(self) -> Response | None:
         data = self._slab.data
@@ -106,10 +110,10 @@ class Reader:
         if here >= head.length:
             self.surplus = here > head.length
             return self._whole(bytes(self._view[start : start + head.length]))
-        self._body = bytearray(head.length)
+        self._body = self._take(head.length)
         self._body[:here] = self._view[start : self._filled]
         self._n_body = here
-        self._view = memoryview(self._body)
+        self._view = self._body
         return None
 
     def _of_chunks(self, data: bytearray) -> Response | None:

@@ -6,11 +6,13 @@ import contextlib
 import itertools
 from collections.abc import Iterable
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from aiolake.errors import InvalidInputError
+from aiolake.stores.transport.lane.buffers import Buffers, _rounded
 from aiolake.stores.transport.lane.chunked import ChunkedBody
 from aiolake.stores.transport.lane.head import UnusualError, read_head, request_bytes
 from aiolake.stores.transport.lane.pool import Pool
@@ -21,7 +23,7 @@ HEAD = b'HTTP/1.1 206 Partial Content\r\nContent-Length: %d\r\nETag: "x"\r\n\r\n
 
 
 def read(pieces: Iterable[bytes], method: str = "GET") -> tuple[Response | None, Reader]:
-    reader, response = Reader(Slab(), method), None
+    reader, response = Reader(Slab(), method, Buffers(0).take), None
     for piece in pieces:
         while piece:
             into = reader.buffer()
@@ -65,14 +67,14 @@ class TestReader:
         data = HEAD % len(body) + body
         response, _ = read([data[:100], data[100:5000], data[5000:]])
         assert response is not None
-        assert isinstance(response.body, bytearray)
+        assert isinstance(response.body, memoryview)
         assert response.body == body
 
     def test_a_body_does_not_change_with_the_next_response(self) -> None:
         slab = Slab()
         bodies = []
         for body in (b"first", b"other"):
-            reader = Reader(slab, "GET")
+            reader = Reader(slab, "GET", Buffers(0).take)
             data = HEAD % 5 + body
             reader.buffer()[: len(data)] = data
             response = reader.received(len(data))
@@ -110,7 +112,7 @@ class TestReader:
         assert cut is not None
         assert cut[0].status == 206
         assert bytes(cut[1]) == b"0123"
-        assert Reader(Slab(), "GET").cut() is None
+        assert Reader(Slab(), "GET", Buffers(0).take).cut() is None
 
 
 UNUSUAL = [
@@ -210,3 +212,40 @@ class TestPool:
         pool.give_back(A, "idle", 0.0)
         assert sorted(pool.take_all()) == ["idle", "used"]
         assert (pool.n_idle, pool.n_used) == (0, 0)
+
+
+class TestBuffers:
+    def test_memory_is_used_again_when_its_last_view_is_gone(self) -> None:
+        buffers = Buffers(1 << 30)
+        first = buffers.take(300_000)
+        assert len(first) == 300_000
+        first_id, part = id(first.obj), first[7:9]
+        assert id(buffers.take(300_000).obj) != first_id
+        first.release()
+        assert id(buffers.take(300_000).obj) != first_id
+        array = np.frombuffer(part, np.uint8)
+        del part
+        assert id(buffers.take(300_000).obj) != first_id
+        del array
+        assert first_id in {id(view.obj) for view in [buffers.take(300_000) for _ in range(3)]}
+
+    @given(st.integers(1, 1 << 30))
+    def test_little_is_wasted(self, nbytes: int) -> None:
+        size = _rounded(nbytes)
+        assert nbytes <= size <= max(1.25 * nbytes, nbytes + 65536)
+
+    def test_no_more_is_kept_than_was_asked_for(self) -> None:
+        buffers = Buffers(1 << 20)
+        views = [buffers.take(1 << 18) for _ in range(20)]
+        assert len({id(view.obj) for view in views}) == 20
+        assert buffers.nbytes == 1 << 20
+
+    def test_what_is_not_used_is_let_go(self) -> None:
+        buffers = Buffers(1 << 30)
+        view = buffers.take(100_000)
+        view[:3] = b"abc"
+        buffers.trim()
+        assert buffers.nbytes > 0
+        buffers.trim()
+        assert buffers.nbytes == 0
+        assert bytes(view[:3]) == b"abc"
