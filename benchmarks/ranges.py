@@ -30,7 +30,7 @@ CASES = {
     "16 KiB, TLS": (16 << 10, 1500, "tls_url"),
     "8 MiB, TLS": (8 << 20, 24, "tls_url"),
 }
-CLIENTS = ("aiolake", "aiobotocore", "s3fs", "obstore")
+CLIENTS = ("aiolake", "aiobotocore", "s3fs", "obstore", "awscrt")
 Read = Callable[[int, int], Awaitable[Any]]
 
 
@@ -118,6 +118,42 @@ async def with_obstore(url: str, ca: str, run: Callable[[Read], Awaitable[Any]])
 
     async def read(start: int, stop: int) -> Any:
         return memoryview(await store.get_range_async("object", start=start, end=stop))
+
+    return await run(read)
+
+
+async def with_awscrt(url: str, ca: str, run: Callable[[Read], Awaitable[Any]]) -> Any:
+    from awscrt import auth, http, io, s3
+
+    bootstrap = io.ClientBootstrap.get_or_create_static_default()
+    provider = auth.AwsCredentialsProvider.new_static(*KEYS.values())
+    tls, mode = None, s3.S3RequestTlsMode.DISABLED
+    if url.startswith("https"):
+        options = io.TlsContextOptions()
+        options.override_default_trust_store_from_path(None, ca)
+        tls = io.ClientTlsContext(options).new_connection_options()
+        mode = s3.S3RequestTlsMode.ENABLED
+    client = s3.S3Client(
+        bootstrap=bootstrap,
+        region="us-east-1",
+        signing_config=s3.create_default_s3_signing_config(
+            region="us-east-1", credential_provider=provider
+        ),
+        tls_mode=mode,
+        tls_connection_options=tls,
+    )
+    host = url.split("//")[1]
+
+    async def read(start: int, stop: int) -> Any:
+        parts: list[bytes] = []
+        headers = http.HttpHeaders([("host", host), ("range", f"bytes={start}-{stop - 1}")])
+        request = client.make_request(
+            type=s3.S3RequestType.GET_OBJECT,
+            request=http.HttpRequest("GET", "/bucket/object", headers),
+            on_body=lambda chunk, offset, **_: parts.append(chunk),
+        )
+        await asyncio.wrap_future(request.finished_future)
+        return b"".join(parts)
 
     return await run(read)
 

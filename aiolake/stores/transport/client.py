@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
+import asyncio
+import sys
 from collections.abc import Callable, Mapping, Sequence
+from importlib import import_module
+from typing import TYPE_CHECKING
 
 from aiolake._aio import Guard
 from aiolake.options import Options
 from aiolake.stores.base import Buffer
-from aiolake.stores.transport.general import General
 from aiolake.stores.transport.lane.head import UnusualError
 from aiolake.stores.transport.lane.lane import Lane
 from aiolake.stores.transport.values import Origin, Response, TransportStatistics
 
+if TYPE_CHECKING:
+    from aiolake.stores.transport.general import General
+
 __all__ = ["Transport"]
+
+_GENERAL = "aiolake.stores.transport.general"
 
 
 class Transport:
@@ -28,7 +36,8 @@ class Transport:
         connect_s = options.connect_timeout.total_seconds()
         stall_s = options.stall_timeout.total_seconds()
         self._lane = Lane(connect_s, stall_s, options.max_inflight_bytes)
-        self._general = General(connect_s, stall_s)
+        self._deadlines_s = connect_s, stall_s
+        self._general: General | None = None
         self._guard = Guard("an HTTP client")
         self._in_use = 0
         self._n_requests = 0
@@ -148,7 +157,19 @@ class Transport:
                 return await self._lane.send(origin, method, target, headers)
             except UnusualError:
                 pass  # it changes nothing, so it may be sent again, by who reads every answer
-        return await self._general.send(origin, method, target, headers, body)
+        general = self._general or await self._loaded()
+        return await general.send(origin, method, target, headers, body)
+
+    async def _loaded(self) -> General:
+        """Who reads every answer; aiohttp takes longer to load than a first sample to read."""
+        if _GENERAL not in sys.modules:
+            await asyncio.to_thread(import_module, _GENERAL)
+            self._guard.check()  # it may have been closed meanwhile
+        from aiolake.stores.transport.general import General
+
+        if self._general is None:
+            self._general = General(*self._deadlines_s)
+        return self._general
 
     def statistics(self) -> TransportStatistics:
         """What it is doing now."""
@@ -168,4 +189,5 @@ class Transport:
         try:
             await self._lane.aclose()
         finally:
-            await self._general.aclose()
+            if self._general is not None:
+                await self._general.aclose()
