@@ -120,6 +120,26 @@ async def batches(endpoint: str) -> None:
         print(f"64 in flight: {6400 / wall:,.0f} samples/s, {cpu / 6.4:.3f} CPU-s per 1,000")
 
 
+async def epoch(endpoint: str, what: str, directory: str | None) -> None:
+    """Every row in a random order, 64 in a call, with hardly any memory."""
+    creds = {**KEYS, "endpoint_url": endpoint, "region_name": "us-east-1"}
+    options = aiolake.Options(cache_bytes=1 << 20, disk_cache=directory)
+    async with aiolake.Session(options) as session:
+        opening = aiolake.open_dataset("s3://bucket/big", creds=creds, session=session)
+        async with opening as ds:
+            order = random.Random(5).sample(range(len(ds)), len(ds))
+            began, cpu = time.perf_counter(), time.process_time()
+            for i in range(0, len(order), 64):
+                await ds.read(order[i : i + 64], columns=["image"])
+            wall, cpu = time.perf_counter() - began, time.process_time() - cpu
+        n_requests = session.statistics().requests.get("get_range", 0)
+    n = len(order)
+    print(
+        f"an epoch of batches of 64, {what}: {n / wall:,.0f} samples/s, {n_requests} requests, "
+        f"{1000 * cpu / n:.3f} CPU-s per 1,000"
+    )
+
+
 async def fill_big(root: Path) -> None:
     rng, path = random.Random(4), root / "bucket" / "big"
     schema: dict[str, aiolake.ColumnType | type] = {"image": aiolake.Bytes()}
@@ -152,6 +172,10 @@ def main() -> None:
                 f"{1000 * cpu:.0f} ms of CPU, slowest callback {1000 * slowest:.1f} ms"
             )
         asyncio.run(batches(server.late_url))
+        asyncio.run(epoch(server.late_url, "no disk cache", None))
+        cache = str(Path(directory) / "cache")
+        asyncio.run(epoch(server.late_url, "into an empty disk cache", cache))
+        asyncio.run(epoch(server.late_url, "from a full one", cache))
 
 
 if __name__ == "__main__":
