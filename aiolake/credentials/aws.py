@@ -263,13 +263,21 @@ def _failure(error: Exception, what: str) -> AiolakeError:
         )
     if isinstance(error, botocore.PartialCredentialsError | botocore.ConfigParseError):
         return UnauthenticatedError(f"{what}: {words}; see ~/.aws/credentials and ~/.aws/config")
-    if isinstance(error, botocore.SSOError):
-        return UnauthenticatedError(f"{what}: {words}; run 'aws sso login'")
+    if isinstance(error, botocore.SSOError | botocore.TokenRetrievalError):
+        return UnauthenticatedError(
+            f"{what}: there is no login of IAM Identity Center, or it is over; run 'aws sso login "
+            "--profile NAME', with the profile's name"
+        )
     if isinstance(error, botocore.ClientError):
         status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
         code = error.response.get("Error", {}).get("Code", "")
         if status >= 500 or code in ("Throttling", "ThrottlingException"):
             return TransientStoreError(f"{what}: {words}")
+        if error.operation_name == "GetRoleCredentials":
+            return UnauthenticatedError(
+                f"{what} was refused: {words}; check sso_account_id and sso_role_name in "
+                "~/.aws/config, or ask who administers IAM Identity Center for access"
+            )
         return UnauthenticatedError(
             f"{what} was refused: {words}; check the role's trust policy and the credential used"
         )
