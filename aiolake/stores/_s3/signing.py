@@ -1,4 +1,4 @@
-"""AWS Signature Version 4 in headers. Pure; about 4 us a request, of which botocore takes 200.
+"""AWS Signature Version 4 in headers. Pure; about 8 us a request, of which botocore takes 200.
 
 Source: https://docs.aws.amazon.com/AmazonS3/latest/API/sig-v4-header-based-auth.html
 """
