@@ -269,18 +269,7 @@ def _failure(error: Exception, what: str) -> AiolakeError:
             "--profile NAME', with the profile's name"
         )
     if isinstance(error, botocore.ClientError):
-        status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
-        code = error.response.get("Error", {}).get("Code", "")
-        if status >= 500 or code in ("Throttling", "ThrottlingException"):
-            return TransientStoreError(f"{what}: {words}")
-        if error.operation_name == "GetRoleCredentials":
-            return UnauthenticatedError(
-                f"{what} was refused: {words}; check sso_account_id and sso_role_name in "
-                "~/.aws/config, or ask who administers IAM Identity Center for access"
-            )
-        return UnauthenticatedError(
-            f"{what} was refused: {words}; check the role's trust policy and the credential used"
-        )
+        return _refusal(error, what, words)
     if isinstance(error, botocore.CredentialRetrievalError | botocore.HTTPClientError):
         return TransientStoreError(f"{what}: {words}")
     if isinstance(error, botocore.MetadataRetrievalError | OSError | TimeoutError):
@@ -294,3 +283,19 @@ def _failure(error: Exception, what: str) -> AiolakeError:
     if isinstance(error, ValueError | KeyError):
         return InvalidInputError(f"{what}: {type(error).__name__}: {words}")
     raise error
+
+
+def _refusal(error: Any, what: str, words: str) -> AiolakeError:
+    """What a service of AWS's answered."""
+    status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+    code = error.response.get("Error", {}).get("Code", "")
+    if status >= 500 or code in ("Throttling", "ThrottlingException"):
+        return TransientStoreError(f"{what}: {words}")
+    if error.operation_name == "GetRoleCredentials":
+        return UnauthenticatedError(
+            f"{what} was refused: {words}; check sso_account_id and sso_role_name in "
+            "~/.aws/config, or ask who administers IAM Identity Center for access"
+        )
+    return UnauthenticatedError(
+        f"{what} was refused: {words}; check the role's trust policy and the credential used"
+    )
