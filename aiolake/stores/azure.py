@@ -32,7 +32,7 @@ from aiolake.stores.base import (
 )
 from aiolake.stores.checks import check_limit, check_range
 from aiolake.stores.network import Network
-from aiolake.stores.transport.values import Response, Tls
+from aiolake.stores.transport.values import Origin, Response, Tls
 from aiolake.urls import Address
 
 __all__ = ["AzureStore", "open_azure"]
@@ -93,6 +93,10 @@ class AzureStore:
     def server(self) -> str:
         """Who answers: two servers may have buckets of one name."""
         return self._place.origin.url
+
+    async def origin(self) -> Origin:
+        """The server that requests go to."""
+        return self._place.origin
 
     @property
     def lease(self) -> Lease:

@@ -38,7 +38,7 @@ from aiolake.stores.checks import check_key, check_limit, check_range
 from aiolake.stores.leased import send_leased
 from aiolake.stores.network import Network
 from aiolake.stores.transport.lane.head import request_bytes
-from aiolake.stores.transport.values import Response, Tls
+from aiolake.stores.transport.values import Origin, Response, Tls
 from aiolake.urls import Address
 
 __all__ = ["GcsStore", "open_gcs"]
@@ -117,6 +117,10 @@ class GcsStore:
     def server(self) -> str:
         """Who answers: two servers may have buckets of one name."""
         return self._place.origin.url
+
+    async def origin(self) -> Origin:
+        """The server that requests go to."""
+        return self._place.origin
 
     @property
     def lease(self) -> Lease:

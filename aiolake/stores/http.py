@@ -127,6 +127,10 @@ class HttpStore:
         """Of a server some way off."""
         return _COST
 
+    async def origin(self) -> Origin:
+        """The server that requests go to now."""
+        return self._origin
+
     @property
     def lease(self) -> Lease | None:
         """The token in use, and its renewals; ``None`` without one."""

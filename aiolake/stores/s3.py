@@ -38,7 +38,7 @@ from aiolake.stores.checks import check_key, check_limit, check_range
 from aiolake.stores.leased import send_leased
 from aiolake.stores.network import Network
 from aiolake.stores.transport.lane.head import request_bytes
-from aiolake.stores.transport.values import Response
+from aiolake.stores.transport.values import Origin, Response
 from aiolake.urls import Address
 
 __all__ = ["S3Store", "open_s3"]
@@ -155,6 +155,10 @@ class S3Store:
         """Who answers, once that is known: two stores may have buckets of one name."""
         place = self._bucket.place
         return "" if place is None else place.origin.url
+
+    async def origin(self) -> Origin:
+        """The server that requests go to, found out if need be."""
+        return (await self._bucket.found()).origin
 
     @property
     def lease(self) -> Lease:

@@ -10,7 +10,7 @@ from typing import Any
 
 from aiolake.render.text import size
 
-__all__ = ["Finding", "Verdict", "latency_text", "rate_text", "worst"]
+__all__ = ["Finding", "Verdict", "latency_text", "milliseconds", "rate_text", "worst"]
 
 
 class Verdict(enum.Enum):
@@ -58,10 +58,11 @@ def worst(findings: Sequence[Finding]) -> Verdict:
 def latency_text(seconds: Sequence[float]) -> str:
     """``median 0.4 ms, slowest 2.0 ms of 30``."""
     middle, slowest = statistics.median(seconds), max(seconds)
-    return f"median {_ms(middle)}, slowest {_ms(slowest)} of {len(seconds)}"
+    return f"median {milliseconds(middle)}, slowest {milliseconds(slowest)} of {len(seconds)}"
 
 
-def _ms(seconds: float) -> str:
+def milliseconds(seconds: float) -> str:
+    """``0.4 ms``, or ``40 us``."""
     return f"{1000 * seconds:.1f} ms" if seconds >= 0.0001 else f"{1e6 * seconds:.0f} us"
 
 

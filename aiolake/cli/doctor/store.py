@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from time import perf_counter
 
 from aiolake import keys
@@ -16,7 +16,7 @@ from aiolake.cli.doctor.findings import Finding, Verdict, latency_text, rate_tex
 from aiolake.errors import AiolakeError, NotFoundError, ReadOnlyError
 from aiolake.stores.base import CreateOutcome, Store
 
-__all__ = ["check_store"]
+__all__ = ["check_store", "was_measured"]
 
 N_RACERS = 20
 _N_READS = 30
@@ -44,6 +44,11 @@ async def check_store(store: Store, *, write: bool) -> list[Finding]:
             for check in (_race, _visible, _latency, _bandwidth, _delete):
                 findings.append(await _guarded(check, store, prefix))
     return findings
+
+
+def was_measured(findings: Sequence[Finding]) -> bool:
+    """Whether objects could be created, and so the speed be told by them."""
+    return any(each.check == "create" and each.verdict is Verdict.OK for each in findings)
 
 
 @contextlib.asynccontextmanager

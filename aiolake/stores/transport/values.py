@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal, cast
+from typing import Any, Literal, Protocol, cast, runtime_checkable
 from urllib.parse import urlsplit
 
 import msgspec
@@ -12,7 +12,7 @@ import msgspec
 from aiolake.errors import InvalidInputError, TransientStoreError
 from aiolake.stores.base import Buffer
 
-__all__ = ["CutShortError", "Origin", "Response", "Tls", "TransportStatistics"]
+__all__ = ["CutShortError", "Origin", "Response", "SupportsOrigin", "Tls", "TransportStatistics"]
 
 _PORTS = {"http": 80, "https": 443}
 
@@ -84,6 +84,19 @@ class Origin(msgspec.Struct, frozen=True, cache_hash=True):
         host = parts.hostname
         origin = cls(scheme, host, port if port is not None else _PORTS[scheme], tls or Tls())
         return origin, parts.path.rstrip("/")
+
+
+@runtime_checkable
+class SupportsOrigin(Protocol):
+    """A store whose requests go to a server."""
+
+    async def origin(self) -> Origin:
+        """The server.
+
+        Raises:
+            InvalidInputError: It cannot be told from what is configured.
+        """
+        ...
 
 
 class Response(msgspec.Struct, frozen=True, eq=False):

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Mapping
 from functools import partial
-from urllib.request import getproxies, proxy_bypass
 
 from aiolake.errors import AiolakeError, PermissionDeniedError, TransientStoreError
 from aiolake.stores.transport.failures import connection_failure, not_public
@@ -13,6 +12,7 @@ from aiolake.stores.transport.lane.buffers import Buffers
 from aiolake.stores.transport.lane.connection import Connection, LostError, StalledError
 from aiolake.stores.transport.lane.head import request_bytes
 from aiolake.stores.transport.lane.pool import Pool
+from aiolake.stores.transport.proxies import proxy_of
 from aiolake.stores.transport.public import is_public
 from aiolake.stores.transport.trust import trusted
 from aiolake.stores.transport.values import CutShortError, Origin, Response
@@ -59,7 +59,7 @@ class Lane:
             return False
         proxied = self._proxied.get(origin)
         if proxied is None:
-            proxied = self._proxied[origin] = not origin.public_only and _is_proxied(origin)
+            proxied = self._proxied[origin] = proxy_of(origin) is not None
         return not proxied
 
     async def send(
@@ -201,7 +201,3 @@ class Lane:
         if stalled:
             return TransientStoreError(f"{method}: {origin.url}: {why}", host=origin.host)
         return connection_failure(error, origin, method)
-
-
-def _is_proxied(origin: Origin) -> bool:
-    return origin.scheme in getproxies() and not proxy_bypass(origin.host)
