@@ -10,7 +10,8 @@ from typing import Any
 import aiolake
 from aiolake import Text
 from aiolake.cli.doctor.findings import Finding, Verdict
-from aiolake.cli.doctor.store import check_store
+from aiolake.cli.doctor.store import check_store, was_measured
+from aiolake.errors import PermissionDeniedError
 from aiolake.stores.base import Buffer, CreateOutcome
 from aiolake.stores.memory import MemoryStore
 from tests.cli.running import Cli
@@ -38,7 +39,11 @@ def test_an_empty_address_works_and_holds_nothing(cli: Cli, tmp_path: Path) -> N
 
 
 def test_reading_only_writes_nothing(cli: Cli, pets: Path) -> None:
-    assert verdicts(cli.ok("doctor", pets, "--read-only", "--json").document)["create"] == "skipped"
+    before = {path: path.stat().st_mtime_ns for path in pets.rglob("*")}
+    found = verdicts(cli.ok("doctor", pets, "--read-only", "--json").document)
+    assert found["create"] == "skipped"
+    assert found["latency"] == "ok"  # of the dataset's own objects
+    assert {path: path.stat().st_mtime_ns for path in pets.rglob("*")} == before
 
 
 def test_damage_is_found(cli: Cli, pets: Path, tmp_path: Path) -> None:
@@ -81,8 +86,22 @@ class Garbling(MemoryStore):
         return bytes(byte ^ 1 for byte in bytes(await super().get(key)))
 
 
+class Refusing(MemoryStore):
+    """A store that lets nobody write."""
+
+    async def create(self, key: str, data: Any) -> CreateOutcome:
+        raise PermissionDeniedError(f"{key!r} may not be created")
+
+
 async def found(store: MemoryStore) -> dict[str, Finding]:
     return {finding.check: finding for finding in await check_store(store, write=True)}
+
+
+async def test_where_writing_is_refused_nothing_is_measured_by_it() -> None:
+    findings = list((await found(Refusing("refusing"))).values())
+    assert [each.check for each in findings] == ["list", "create"]
+    assert not was_measured(findings)
+    assert was_measured(await check_store(MemoryStore("taking"), write=True))
 
 
 async def test_a_store_that_ignores_create_only_is_found_out() -> None:

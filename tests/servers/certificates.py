@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import trustme
@@ -21,10 +23,26 @@ class Certificate:
     key: Path
 
 
-def make_certificate(where: Path) -> Certificate:
-    """A certificate for ``127.0.0.1`` and ``localhost``, signed by an authority nobody else has."""
+def make_certificate(
+    where: Path,
+    *,
+    names: Sequence[str] = (LOCALHOST, "localhost"),
+    expires_in: timedelta | None = None,
+) -> Certificate:
+    """A certificate signed by an authority nobody else has.
+
+    Args:
+        where: The directory of the files.
+        names: Of the server.
+        expires_in: From now on; in ten years or so without it.
+    """
+    now = datetime.now(UTC)
     authority = trustme.CA()
-    issued = authority.issue_cert(LOCALHOST, "localhost")
+    issued = authority.issue_cert(
+        *names,
+        not_before=None if expires_in is None else now - timedelta(days=90),
+        not_after=None if expires_in is None else now + expires_in,
+    )
     made = Certificate(where / "ca.pem", where / "chain.pem", where / "key.pem")
     authority.cert_pem.write_to_path(made.ca)
     issued.private_key_pem.write_to_path(made.key)
