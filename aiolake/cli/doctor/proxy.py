@@ -97,12 +97,14 @@ def tunnel_finding(proxy: Proxy, origin: Origin, answer: str) -> Finding | None:
     status = answer.split(" ")[1] if answer.startswith("HTTP/") and " " in answer else ""
     if status.startswith("2"):
         return None
-    detail = f"{proxy.url} leads to {origin.authority} not: {answer[:80]!r}"
+    detail = f"{proxy.url} does not lead to {origin.authority}: it says {answer[:80]!r}"
     if status == "407":
+        # Requests may show one of ~/.netrc, so where the URL has none they are still to be tried.
+        verdict = Verdict.NOTE if proxy.authorization is None else Verdict.FAILED
         advice = f"write user and password into {proxy.variable}: http://user:password@host:port"
-    else:
-        advice = (
-            f"have the proxy allow it, name another in {proxy.variable}, or go without: "
-            f"no_proxy={origin.host}"
-        )
+        return Finding("proxy", verdict, detail, advice)
+    advice = (
+        f"have the proxy allow it, name another in {proxy.variable}, or go without: "
+        f"no_proxy={origin.host}"
+    )
     return Finding("proxy", Verdict.FAILED, detail, advice)

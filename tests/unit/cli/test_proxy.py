@@ -52,7 +52,7 @@ def test_a_proxy_by_tls_is_passed_over() -> None:
     ],
 )
 def test_an_answer_to_connect(answer: str, advice: str | None) -> None:
-    proxy = read_proxy("http://proxy.example:3128", ORIGIN)
+    proxy = read_proxy("http://me:secret@proxy.example:3128", ORIGIN)
     found = tunnel_finding(proxy, ORIGIN, answer)
     if advice is None:
         assert found is None
@@ -60,3 +60,10 @@ def test_an_answer_to_connect(answer: str, advice: str | None) -> None:
         assert found is not None
         assert found.verdict is Verdict.FAILED
         assert advice in found.advice
+
+
+def test_a_proxy_may_know_a_user_that_its_url_does_not_name() -> None:
+    proxy = read_proxy("http://proxy.example:3128", ORIGIN)
+    found = tunnel_finding(proxy, ORIGIN, "HTTP/1.1 407 Proxy Authentication Required")
+    assert found is not None
+    assert found.verdict is Verdict.NOTE
