@@ -26,8 +26,15 @@ from aiolake.credentials.google_creds import (
     VendorToken,
     bearer_of,
 )
+from aiolake.credentials.google_executable import LONGEST_S, are_allowed
 from aiolake.credentials.google_json import GoogleJson, Metadata, read
+from aiolake.credentials.google_quota import (
+    quota_project,
+    quota_project_of,
+    with_quota_project,
+)
 from aiolake.credentials.google_users import BrowserProvider, SavedProvider
+from aiolake.credentials.lease import FETCH_S
 from aiolake.credentials.provider import CallableProvider, Provider, StaticProvider, digest
 from aiolake.credentials.values import AnonymousCredential, BearerCredential
 from aiolake.errors import InvalidInputError, UnauthenticatedError
@@ -64,7 +71,7 @@ def provider_of(source: Source, *, now: Now, environ: Mapping[str, str] | None =
         case Browser(client_secrets):
             return BrowserProvider(client_secrets, env, now, _adc(env))
         case _:
-            return GoogleProvider(_plan(source, env), now)
+            return GoogleProvider(_plan(source, env), env, now)
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,15 +96,18 @@ class GoogleProvider:
 
     Args:
         plan: What to look for.
+        env: The environment.
         now: Tells the time.
     """
 
-    def __init__(self, plan: _Plan, now: Now) -> None:
+    def __init__(self, plan: _Plan, env: Mapping[str, str], now: Now) -> None:
         self._plan = plan
         self._now = now
         self._last: tuple[str, datetime] | None = None
-        self.identity = plan.identity
+        self._quota_project = quota_project(env)
+        self.identity = (plan.identity, self._quota_project)
         self.source = plan.source
+        self.fetch_s = FETCH_S + (LONGEST_S if are_allowed(env) else 0.0)
 
     async def fetch(self) -> BearerCredential:
         """A token from its source, past the vendor's cache, with its true expiry."""
@@ -106,7 +116,13 @@ class GoogleProvider:
         module = _MODULES.get(found.kind if isinstance(found, GoogleJson) else "", _VENDOR)
         tokens: Any = await asyncio.to_thread(import_module, module)
         credential: BearerCredential = await tokens.token_of(found, self.source, self._now)
-        return self._with_its_expiry(credential)
+        return with_quota_project(self._with_its_expiry(credential), self._project(found))
+
+    def _project(self, found: Any) -> str | None:
+        """Whose quota counts: the environment's goes before the file's, as with Google's own."""
+        if isinstance(found, GoogleJson):
+            return self._quota_project or quota_project_of(found.info)
+        return self._quota_project if isinstance(found, Metadata) else None
 
     def _with_its_expiry(self, credential: BearerCredential) -> BearerCredential:
         """A metadata server hands out one token for an hour, and says each time how much of it

@@ -13,6 +13,7 @@ from typing import Any
 import msgspec
 
 from aiolake.credentials.google_aws import subject_token as aws_subject_token
+from aiolake.credentials.google_executable import subject_token as executable_subject_token
 from aiolake.credentials.google_json import GoogleJson, read
 from aiolake.credentials.google_refusals import refused_by
 from aiolake.credentials.google_tokens import CLOUD_SCOPE, STORAGE_SCOPE
@@ -132,6 +133,8 @@ async def _subject_token(info: Mapping[str, Any], source: str, now: Now) -> str:
         return _in_format(data, given, f"the file {path} of {source}")
     if str(given.get("environment_id", "")).startswith("aws"):
         return await aws_subject_token(given, info["audience"], source, now)
+    if "executable" in given:
+        return await executable_subject_token(info, source, now)
     if "url" in given:
         headers = given.get("headers") or {}
         what = f"the source of the subject token of {source}"
@@ -141,9 +144,9 @@ async def _subject_token(info: Mapping[str, Any], source: str, now: Now) -> str:
         return _in_format(answer.body, given, what)
     kinds = ", ".join(sorted(map(str, given)))
     raise UnauthenticatedError(
-        f"'credential_source' of {source} has {kinds}; known are those with 'file', 'url', and of "
-        "AWS. For others give creds= a function that returns {'gcs_oauth_token': ..., "
-        "'expires_at': ...}"
+        f"'credential_source' of {source} has {kinds}; known are those with 'file', 'url' or "
+        "'executable', and of AWS. For others give creds= a function that returns "
+        "{'gcs_oauth_token': ..., 'expires_at': ...}"
     )
 
 

@@ -11,6 +11,7 @@ from typing import Any
 
 import msgspec
 
+from aiolake.credentials.google_quota import quota_project, with_quota_project
 from aiolake.credentials.provider import digest
 from aiolake.credentials.saved import load, path_in
 from aiolake.credentials.values import BearerCredential
@@ -41,7 +42,8 @@ class SavedProvider:
     def __init__(self, env: Mapping[str, str], now: Now) -> None:
         self._path = path_in(env, "google.json")
         self._now = now
-        self.identity = ("google", "saved", str(self._path))
+        self._quota_project = quota_project(env)
+        self.identity = ("google", "saved", str(self._path), self._quota_project)
         self.source = f"the log-in saved in {self._path}"
 
     async def fetch(self) -> BearerCredential:
@@ -53,7 +55,7 @@ class SavedProvider:
                 "creds='cache' uses the log-in that creds='browser' saves, and there is none at "
                 f"{self._path}; use 'browser' once on this machine"
             )
-        return credential
+        return with_quota_project(credential, self._quota_project)
 
 
 class BrowserProvider:
@@ -81,8 +83,10 @@ class BrowserProvider:
         self._path = path_in(env, "google.json")
         self._adc = adc
         self._now = now
+        self._quota_project = quota_project(env)
         self._served = False
-        self.identity = ("google", "browser", str(self._path), _mark(self._given))
+        given = _mark(self._given)
+        self.identity = ("google", "browser", str(self._path), given, self._quota_project)
         self.source = f"the log-in with a browser, saved in {self._path}"
 
     async def fetch(self) -> BearerCredential:
@@ -93,7 +97,7 @@ class BrowserProvider:
             client = await asyncio.to_thread(self._client, login)
             credential = await login.from_browser(client, self._path, self._now, timeout_s=_LOGIN_S)
         self._served = True
-        return credential
+        return with_quota_project(credential, self._quota_project)
 
     async def _by_saved(self, login: Any) -> BearerCredential | None:
         try:

@@ -78,10 +78,12 @@ class BearerCredential(_Secret, frozen=True):
     Attributes:
         token: Without ``Bearer``.
         expires_at: When it ends, aware; ``None`` if that is not known.
+        quota_project: The project of Google's whose quota requests count against, if they name one.
     """
 
     token: str
     expires_at: datetime | None = None
+    quota_project: str | None = None
 
 
 class AccountKeyCredential(_Secret, frozen=True):

@@ -14,6 +14,7 @@ import pytest
 
 from aiolake import urls
 from aiolake._aio import map_concurrently
+from aiolake.credentials.values import BearerCredential
 from aiolake.errors import (
     ClosedError,
     CredentialExpiredError,
@@ -172,6 +173,54 @@ async def test_who_shows_nothing_is_told_that_the_bucket_is_not_public(
         await store.get("a")
     with pytest.raises(UnauthenticatedError, match="not public"):
         await store.create("a", [b"x"])
+
+
+async def test_every_request_names_the_quota_project(
+    cloud: Cloud, network: Network, bucket: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log_in = {**cloud.log_in(), "quota_project_id": "of-file", "endpoint_url": cloud.url}
+    account = cloud.account(endpoint_url=cloud.url, quota_project_id="not-read")
+    for variable, creds, expected in [
+        ("", log_in, "of-file"),
+        ("of-variable", log_in, "of-variable"),
+        ("of-variable", account, "of-variable"),
+        ("", account, None),
+    ]:
+        monkeypatch.setenv("GOOGLE_CLOUD_QUOTA_PROJECT", variable)
+        store = opened(cloud, network, bucket, creds)
+        cloud.projects.clear()
+        verbs = await _verbs(store)
+        for n, send in enumerate(list(verbs.values())[:-1], 2):  # but the deletes
+            await send()
+            assert cloud.projects == [expected] * n
+        etag = (await store.head("a")).etag
+        assert await store.get_matching("a", 0, 4, etag or "") is not None
+        told = asyncio.get_running_loop().create_future()
+        assert store.begin_range("a", 0, 4, told.set_result) is not None
+        assert bytes(await told) == b"0123"
+        await verbs["delete"]()
+        assert set(cloud.projects) == {expected}
+        assert len(cloud.projects) == 9 + 3 + 2
+
+
+async def test_what_was_given_as_a_token_names_no_quota_project_unless_it_says_one(
+    cloud: Cloud, network: Network, bucket: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GOOGLE_CLOUD_QUOTA_PROJECT", "of-variable")
+    token = cloud.give("own")["access_token"]
+
+    def say_one() -> BearerCredential:
+        return BearerCredential(token, quota_project="own")
+
+    for creds in ({"gcs_oauth_token": token}, {"credentials": say_one}):
+        store = opened(cloud, network, bucket, {**creds, "endpoint_url": cloud.url})
+        await store.put("a", [b"x"])
+    anonymous = opened(
+        cloud, network, bucket, {"credentials": "anonymous", "endpoint_url": cloud.url}
+    )
+    with pytest.raises(UnauthenticatedError, match="not public"):
+        await anonymous.get("a")
+    assert cloud.projects == [None, "own", None]
 
 
 async def test_a_key_google_does_not_know_is_refused_once(

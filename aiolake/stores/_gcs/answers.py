@@ -32,6 +32,8 @@ _LONGEST = 300
 _PAYER = (
     "its requester pays: name the project that does with creds={'user_project': 'my-project', ...}"
 )
+_DENIED_PROJECT = "USER_PROJECT_DENIED"
+_USE_PROJECT = "permission to use project"
 _PERMISSION = re.compile(r"storage\.[A-Za-z]+\.[A-Za-z]+")
 _ROLES = {
     "get": "storage.objects.get (roles/storage.objectViewer)",
@@ -173,6 +175,12 @@ def _denied(said: Said, attempt: Attempt) -> str:
         return "the billing of the bucket's project is disabled"
     if said.reason == "retentionPolicyNotMet":
         return "the bucket's retention policy still keeps the object"
+    if said.reason == _DENIED_PROJECT or _USE_PROJECT in said.message:
+        return (
+            f"the credential of {attempt.source} may not use the project that requests count "
+            "against: have it granted roles/serviceusage.serviceUsageConsumer there, or name "
+            "another in GOOGLE_CLOUD_QUOTA_PROJECT, 'quota_project_id' or 'user_project'"
+        )
     named = _PERMISSION.search(said.message)
     lacks = named[0] if named is not None else _ROLES[attempt.verb]
     return (

@@ -28,9 +28,19 @@ come in."""
 
 
 def bearer(credential: Credential) -> dict[str, str]:
-    """The header that shows a credential."""
+    """The headers that show a credential, and whose quota the request counts against."""
     if isinstance(credential, BearerCredential):
-        return {"Authorization": f"Bearer {credential.token}"}
+        return {"Authorization": f"Bearer {credential.token}", **quota(credential)}
+    return {}
+
+
+def quota(credential: Credential) -> dict[str, str]:
+    """The header that names a credential's quota project, if it has one.
+
+    Source: https://cloud.google.com/storage/docs/xml-api/reference-headers (x-goog-user-project)
+    """
+    if isinstance(credential, BearerCredential) and credential.quota_project is not None:
+        return {"x-goog-user-project": credential.quota_project}
     return {}
 
 
@@ -74,10 +84,12 @@ class Uploads:
         said = metadata(place.name(key), data)
         if total_nbytes(data) <= VENDOR_NBYTES:
             vendor = await self._loaded()
-            return await vendor.upload(place.bucket, said, b"".join(data), query, credential)
-        headers, body = multipart(said, data)
+            body = b"".join(data)
+            more = quota(credential)
+            return await vendor.upload(place.bucket, said, body, query, more, credential)
+        headers, parts = multipart(said, data)
         return await self._network.transport.send(
-            self._origin, "POST", place.upload(query), {**headers, **bearer(credential)}, body
+            self._origin, "POST", place.upload(query), {**headers, **bearer(credential)}, parts
         )
 
     async def _loaded(self) -> Vendor:

@@ -51,6 +51,7 @@ class Vendor:
         metadata: dict[str, Any],
         data: bytes,
         query: dict[str, str],
+        headers: dict[str, str],
         credential: Credential,
     ) -> Response:
         """Upload an object in one request, one attempt; the answer, whatever its status.
@@ -69,6 +70,7 @@ class Vendor:
                 data,
                 content_type=metadata["contentType"],
                 parameters=dict(query),
+                headers=dict(headers),
                 metadata=named,
                 force_resumable_upload=False,
                 timeout=self._timeout,  # type: ignore[arg-type]  # its session takes either

@@ -73,6 +73,7 @@ class Cloud:
         refused: How many requests to the store were refused.
         served: How many were passed on.
         uploads: How objects were uploaded, by ``uploadType``.
+        projects: The quota project that each request to the store named, or ``None``.
         every_other_fails: Whether the first, third, fifth ... who ask for a token get a 503.
         failures: Answers to give to the next who ask for a token.
         refresh_tokens: Those that were not revoked.
@@ -89,6 +90,7 @@ class Cloud:
     refused: int = 0
     served: int = 0
     uploads: Counter[str] = field(default_factory=Counter)
+    projects: list[str | None] = field(default_factory=list)
     every_other_fails: bool = False
     failures: list[tuple[int, Mapping[str, Any]]] = field(default_factory=list)
     refresh_tokens: set[str] = field(default_factory=lambda: {"refresh-1"})
@@ -222,7 +224,7 @@ class _Handlers:
                 {"error": {"code": 401, "message": "no token", "status": "UNAUTHENTICATED"}},
                 status=401,
             )
-        if request.match_info["account"] != EMAIL:
+        if request.match_info["account"].removesuffix(":generateAccessToken") != EMAIL:
             message = "Permission 'iam.serviceAccounts.getAccessToken' denied"
             return web.json_response(
                 {"error": {"code": 403, "message": message, "status": "PERMISSION_DENIED"}},
@@ -249,6 +251,7 @@ class _Handlers:
         """The store; it refuses as the JSON API does."""
         cloud = self.cloud
         body = await request.read()
+        cloud.projects.append(request.headers.get("x-goog-user-project"))
         if not cloud.is_good(_bearer(request)):
             cloud.refused += 1
             return web.json_response(_error(401, "authError", "Invalid Credentials"), status=401)

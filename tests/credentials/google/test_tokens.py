@@ -223,6 +223,34 @@ async def test_who_may_act_as_an_account_gets_its_token_and_its_expiry(
     assert cloud.seen["claims"]["scope"].endswith("/cloud-platform")
 
 
+async def test_the_quota_project_is_of_the_variable_else_of_the_file(
+    cloud: Cloud, tmp_path: Path
+) -> None:
+    (tmp_path / "token").write_text("subject-1")
+    of_file = {"quota_project_id": "of-file"}
+    acting = {"service_account_impersonation_url": f"{cloud.url}/impersonate/{EMAIL}"}
+    log_in, account = {**cloud.log_in(), **of_file}, cloud.account(**of_file)
+    pool = external(cloud, {"file": str(tmp_path / "token")}, **of_file)
+    kind = {"type": "impersonated_service_account", "source_credentials": cloud.log_in()}
+    files = [(log_in, "of-file"), (pool, "of-file"), ({**kind, **acting, **of_file}, "of-file")]
+    for given, project in [*files, (account, None), (cloud.log_in(), None)]:
+        assert (await fetched(given)).quota_project == project
+        named = {"GOOGLE_CLOUD_QUOTA_PROJECT": "of-variable"}
+        assert (await fetched(given, named)).quota_project == "of-variable"
+    host = cloud.url.removeprefix("http://")
+    env = {"CLOUDSDK_CONFIG": str(tmp_path), "GCE_METADATA_HOST": host}
+    assert (await fetched(None, env)).quota_project is None
+    assert (await fetched(None, {**env, **named})).quota_project == "of-variable"
+
+
+async def test_a_quota_project_that_could_be_a_header_of_its_own_is_refused(cloud: Cloud) -> None:
+    for project in ("pro\r\nx: y", "two words", "ä", 5):
+        with pytest.raises(InvalidInputError, match="can be no project's id"):
+            await fetched({**cloud.log_in(), "quota_project_id": project})
+    with pytest.raises(InvalidInputError, match="GOOGLE_CLOUD_QUOTA_PROJECT is 'two words'"):
+        await fetched(cloud.log_in(), {"GOOGLE_CLOUD_QUOTA_PROJECT": "two words"})
+
+
 async def test_who_may_not_act_as_an_account_is_told_the_role(cloud: Cloud) -> None:
     acting = {"service_account_impersonation_url": f"{cloud.url}/impersonate/other@x"}
     given = {
@@ -238,7 +266,7 @@ async def test_who_may_not_act_as_an_account_is_told_the_role(cloud: Cloud) -> N
     ("source", "words"),
     [
         ({"file": "/no/such/token"}, "/no/such/token"),
-        ({"executable": {"command": "x"}}, "known are those with 'file', 'url'"),
+        ({"certificate": {}}, "known are those with 'file', 'url' or 'executable'"),
     ],
 )
 async def test_a_subject_token_that_is_not_there(

@@ -122,3 +122,12 @@ def test_answers_that_are_no_json_make_words_too(body: bytes) -> None:
     error = error_of(Response(503, {}, body))
     assert type(error) is TransientStoreError
     assert len(str(error)) < 500
+
+
+def test_a_project_that_may_not_be_used_is_told_from_a_permission_on_the_bucket() -> None:
+    words = "Caller does not have required permission to use project pro. Grant the caller ..."
+    for refused in (answer(403, "forbidden", words), answer(403, "USER_PROJECT_DENIED", "no")):
+        error = error_of(refused)
+        assert type(error) is PermissionDeniedError
+        assert "roles/serviceusage.serviceUsageConsumer" in str(error)
+        assert "storage.objects.get" not in str(error)
