@@ -11,7 +11,7 @@ from typing import Self
 from aiolake._aio import Clock, SystemClock, Tasks
 from aiolake.credentials.cell import Flight, cell_of
 from aiolake.credentials.hostcache import HostCache
-from aiolake.credentials.lease import Lease, patience_s
+from aiolake.credentials.lease import Lease, patience_s, renews
 from aiolake.credentials.provider import Provider
 from aiolake.credentials.timing import Held
 from aiolake.credentials.values import Credential
@@ -47,7 +47,7 @@ class Keeper:
     async def fetch(self, provider: Provider, before: Held | None) -> Credential:
         """A credential from its source, or from another process of this machine that has one."""
         async with asyncio.timeout(patience_s(provider)):
-            if self._cache is not None:
+            if self._cache is not None and renews(provider):
                 return await self._cache.fetch(provider, before, self.clock.now)
             return await provider.fetch()
 

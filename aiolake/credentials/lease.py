@@ -6,13 +6,20 @@ import asyncio
 import contextlib
 import logging
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Protocol
 
 from aiolake._aio import Clock, random_source
 from aiolake.credentials.cell import Cell, Flight, landed
 from aiolake.credentials.provider import Provider
-from aiolake.credentials.timing import Held, after_failure, after_renewal, is_usable, pause_s
+from aiolake.credentials.timing import (
+    Held,
+    after_failure,
+    after_renewal,
+    for_good,
+    is_usable,
+    pause_s,
+)
 from aiolake.credentials.values import Credential
 from aiolake.errors import (
     AiolakeError,
@@ -22,7 +29,7 @@ from aiolake.errors import (
     UnauthenticatedError,
 )
 
-__all__ = ["FETCH_S", "CredentialState", "Lease", "Owner", "patience_s"]
+__all__ = ["FETCH_S", "CredentialState", "Lease", "Owner", "patience_s", "renews"]
 
 _log = logging.getLogger("aiolake.credentials")
 
@@ -31,11 +38,17 @@ FETCH_S = 30.0
 
 _TRIES = 8
 _LONGEST_SLEEP_S = 60.0
+_MUCH_SKEW = timedelta(minutes=1)
 
 
 def patience_s(provider: Provider) -> float:
     """The longest that a source may take: one that waits for a user says so itself."""
     return float(getattr(provider, "fetch_s", FETCH_S))
+
+
+def renews(provider: Provider) -> bool:
+    """Whether a source may ever give another credential: one that never does says so itself."""
+    return bool(getattr(provider, "renews", True))
 
 
 class Owner(Protocol):
@@ -155,6 +168,24 @@ class Lease:
         with contextlib.suppress(ValueError, TypeError):
             self._cell.saw_time(parsedate_to_datetime(date), self._clock.now())
 
+    def saw_answer(self, credential: Credential, date: str | None) -> None:
+        """The ``Date`` of an answer that a credential got.
+
+        Where that credential seems to be over, this machine's clock is wrong.
+        """
+        expires = credential.expires_at
+        if expires is not None and expires <= self.now():
+            self.saw_refusal(date)
+
+    def saw_refusal(self, date: str | None) -> None:
+        """The ``Date`` of an answer that calls the credential expired.
+
+        It is looked at for one that nobody can renew, so that the error tells how wrong this
+        machine's clock is. The life of others may be counted on that clock.
+        """
+        if not renews(self._provider):
+            self.saw_date(date)
+
     def state(self) -> CredentialState:
         """What is known of it."""
         cell, held = self._cell, self._cell.held
@@ -197,8 +228,13 @@ class Lease:
             cell.abandon(flight)
             raise
         else:
-            cell.land(flight, after_renewal(before, credential, self.now(), draw), None)
+            cell.land(flight, self._held(before, credential), None)
             self._keep()
+
+    def _held(self, before: Held | None, credential: Credential) -> Held:
+        if renews(self._provider):
+            return after_renewal(before, credential, self.now(), random_source().random)
+        return for_good(before, credential, self.now())
 
     def abandon(self, flight: Flight) -> None:
         """Give up a renewal that cannot be flown; others may start one."""
@@ -250,10 +286,34 @@ class Lease:
                 else "its source gives no newer one; log in again, or give new keys"
             )
             error = CredentialExpiredError(
-                f"the credential of {self.source} expired, and {why}", source=self.source
+                f"{_ended(held, self.source, self.now())}, and {why}{_clock(self._cell.skew)}",
+                source=self.source,
             )
-        error.__cause__ = failure
+        if failure is not None:  # else a server's refusal is what led here
+            error.__cause__ = failure
         return error
+
+
+def _ended(held: Held, source: str, now: datetime) -> str:
+    """That a credential is not good any more, and since when. Pure."""
+    expires = held.credential.expires_at
+    if expires is None:
+        return f"the credential of {source} expired"
+    if expires <= now:
+        return f"the credential of {source} expired at {expires:%Y-%m-%d %H:%M:%S}Z"
+    return (
+        f"the credential of {source} was refused as expired, although it is said to be good until "
+        f"{expires:%Y-%m-%d %H:%M:%S}Z"
+    )
+
+
+def _clock(skew: timedelta) -> str:
+    """How wrong this machine's clock is, by what a server's says. Pure."""
+    if abs(skew) < _MUCH_SKEW:
+        return ""
+    minutes = abs(skew) / timedelta(minutes=1)
+    which = "behind" if skew > timedelta(0) else "ahead of"
+    return f"; this machine's clock is {minutes:.0f} min {which} the server's"
 
 
 def _may_pass(failure: BaseException | None) -> bool:

@@ -62,6 +62,8 @@ class StaticProvider:
         source: Where it was found.
     """
 
+    renews = False
+
     def __init__(self, credential: Credential, source: str) -> None:
         self._credential = credential
         self.source = source

@@ -9,7 +9,7 @@ import msgspec
 
 from aiolake.credentials.values import Credential
 
-__all__ = ["Held", "after_failure", "after_renewal", "is_usable", "pause_s"]
+__all__ = ["Held", "after_failure", "after_renewal", "for_good", "is_usable", "pause_s"]
 
 _SHARE = 2 / 3
 _JITTER = 0.1
@@ -24,7 +24,8 @@ class Held(msgspec.Struct, frozen=True):
     Attributes:
         credential: Serves until it truly expires.
         fetched_at: When it came.
-        renew_at: When to try the next time; ``None`` for one that does not expire.
+        renew_at: When to try the next time; ``None`` for one that does not expire, or that nobody
+            can renew.
         n_failures: Renewals that failed since it came.
         refused: A store has said that it expired, whatever its source says.
     """
@@ -37,11 +38,21 @@ class Held(msgspec.Struct, frozen=True):
 
 
 def is_usable(held: Held, now: datetime) -> bool:
-    """Whether a credential may be sent: judged by the wall clock, corrected by the server's."""
+    """Whether a credential may be sent: judged by the wall clock, corrected by the server's.
+
+    One that nobody can renew is sent until a server refuses it: this machine's clock may be wrong,
+    and there is nothing else to send.
+    """
     if held.refused:
         return False
     expires = held.credential.expires_at
-    return expires is None or now < expires
+    return expires is None or held.renew_at is None or now < expires
+
+
+def for_good(before: Held | None, credential: Credential, now: datetime) -> Held:
+    """What is held of a credential that is not to be renewed."""
+    refused = before is not None and before.refused and before.credential == credential
+    return Held(credential, now, None, refused=refused)
 
 
 def after_renewal(
@@ -60,9 +71,9 @@ def after_renewal(
         draw: From [0, 1); so that processes started together do not renew together.
     """
     expires = credential.expires_at
-    refused = before is not None and before.refused and before.credential == credential
     if expires is None:
-        return Held(credential, now, None, refused=refused)
+        return for_good(before, credential, now)
+    refused = before is not None and before.refused and before.credential == credential
     rest = max(expires - now, timedelta(0))
     if before is not None and before.credential.expires_at == expires:
         return Held(credential, now, now + max(_LEAST_REST, rest / 2), refused=refused)

@@ -19,7 +19,7 @@ from aiolake.credentials.google import provider_of
 from aiolake.credentials.google_creds import Anonymous, GoogleCreds, parse
 from aiolake.credentials.lease import Lease
 from aiolake.credentials.values import AnonymousCredential, Credential
-from aiolake.errors import ClosedError, InvalidInputError, MissingExtraError
+from aiolake.errors import AiolakeError, ClosedError, InvalidInputError, MissingExtraError
 from aiolake.options import Options
 from aiolake.stores._gcs.answers import Attempt, is_of_bucket, refusal
 from aiolake.stores._gcs.bodies import check_whole, part_of, read_meta, read_page
@@ -229,8 +229,9 @@ class GcsStore:
                 self._place.origin, call.method, call.target, headers
             )
             if response.status in call.good:
+                self._lease.saw_answer(credential, response.headers.get("date"))
                 return response
-            raise refusal(response, self._attempt(call.verb, call.key), credential)
+            raise self._refusal(response, call.verb, call.key, credential)
 
         return await self._leased(send)
 
@@ -246,7 +247,7 @@ class GcsStore:
             response = await self._uploads.send(self._place, key, data, query, credential)
             if response.status in good:
                 return response
-            raise refusal(response, self._attempt(verb, key), credential)
+            raise self._refusal(response, verb, key, credential)
 
         return await self._leased(send)
 
@@ -254,6 +255,13 @@ class GcsStore:
         if self._closed:
             raise ClosedError(f"the store {self.url} was closed; open it again", url=self.url)
         return await send_leased(self._lease, send)
+
+    def _refusal(
+        self, response: Response, verb: str, key: str, credential: Credential
+    ) -> AiolakeError:
+        if response.status == 401:
+            self._lease.saw_refusal(response.headers.get("date"))
+        return refusal(response, self._attempt(verb, key), credential)
 
     def _attempt(self, verb: str, key: str) -> Attempt:
         return Attempt(verb, key, self.url, self._place.bucket, self._lease.source)

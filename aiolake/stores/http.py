@@ -285,9 +285,12 @@ class HttpStore:
             if says_ranges(response):
                 self._knows_ranges = True
             if response.status in good:
+                if self._lease is not None and credential is not None:
+                    self._lease.saw_answer(credential, response.headers.get("date"))
                 return response
             error = refusal(response, verb, self._shown(key), self.url)
-            if response.status == 401 and bearer:
+            if response.status == 401 and bearer and self._lease is not None:
+                self._lease.saw_refusal(response.headers.get("date"))
                 raise CredentialExpiredError(error.message, **error.context)
             raise error
 

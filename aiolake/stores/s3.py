@@ -17,7 +17,13 @@ from aiolake.credentials.aws import aws_provider, require_aiobotocore
 from aiolake.credentials.aws_creds import parse_aws_creds
 from aiolake.credentials.lease import Lease
 from aiolake.credentials.values import AwsCredential, Credential
-from aiolake.errors import ClosedError, InvalidInputError, NotFoundError, StoreError
+from aiolake.errors import (
+    ClosedError,
+    CredentialExpiredError,
+    InvalidInputError,
+    NotFoundError,
+    StoreError,
+)
 from aiolake.options import Options
 from aiolake.stores._s3 import answers, listing
 from aiolake.stores._s3.bucket import Bucket, shared_key
@@ -400,6 +406,8 @@ class S3Store:
 
     def _error(self, refusal: answers.Refusal, request: _Request, place: Place) -> Exception:
         error = answers.error_for(refusal, request.what, place, request.key, self.url)
+        if isinstance(error, CredentialExpiredError):
+            self._lease.saw_refusal(refusal.headers.get("date"))
         if isinstance(error, NotFoundError) and request.key is None and refusal.code == "":
             return InvalidInputError(
                 f"{request.what}: nothing like an S3 bucket answers at {place.origin.url}"

@@ -10,12 +10,15 @@ from collections.abc import Callable, Hashable
 from datetime import timedelta
 from email.utils import format_datetime
 from itertools import count
+from pathlib import Path
 
 import pytest
 
 from aiolake._aio import map_concurrently
 from aiolake.credentials.cell import Cell
+from aiolake.credentials.hostcache import HostCache
 from aiolake.credentials.keeper import Keeper
+from aiolake.credentials.provider import StaticProvider
 from aiolake.credentials.timing import Held
 from aiolake.credentials.values import BearerCredential, Credential
 from aiolake.errors import (
@@ -241,6 +244,64 @@ class TestServers:
             lease.saw_date("no date")
             lease.saw_date(None)
             assert lease.now() == there
+
+
+class TestWhatNobodyRenews:
+    async def test_it_is_sent_although_it_seems_over_and_the_server_decides(self) -> None:
+        clock = FakeClock()
+        here = clock.now()
+        given = BearerCredential(f"static {next(_numbers)}", here - timedelta(hours=1))
+        async with Keeper(clock) as keeper:
+            lease = keeper.lease(StaticProvider(given, "the test's dict"))
+            assert await lease.get() == given
+            assert lease.current() == given
+            assert lease.state().expires_at == given.expires_at
+
+            async def send(_: Credential) -> None:
+                lease.saw_refusal(format_datetime(here + timedelta(hours=3), usegmt=True))
+                raise CredentialExpiredError("said the server")
+
+            for _ in range(2):
+                with pytest.raises(CredentialExpiredError) as caught:
+                    await send_leased(lease, send)
+                assert "the test's dict expired at 2023-12-31 23:00:00Z" in str(caught.value)
+                assert "clock is 180 min behind the server's" in str(caught.value)
+            assert lease.current() is None
+
+    async def test_a_server_that_takes_it_sets_the_clock_right(self) -> None:
+        clock = FakeClock()
+        there = clock.now() - timedelta(hours=3)
+        given = BearerCredential(f"static {next(_numbers)}", clock.now() - timedelta(hours=1))
+        async with Keeper(clock) as keeper:
+            lease = keeper.lease(StaticProvider(given, "the test's dict"))
+            lease.saw_answer(await lease.get(), format_datetime(there, usegmt=True))
+            assert lease.now() == there
+            source = Source(clock)
+            other = keeper.lease(source)
+            await other.get()
+            other.saw_refusal(format_datetime(there, usegmt=True))
+            assert other.now() == clock.now()  # its life may be counted on that clock
+
+    async def test_one_that_is_refused_before_its_end_is_told_so(self) -> None:
+        clock = FakeClock()
+        given = BearerCredential(f"static {next(_numbers)}", clock.now() + timedelta(hours=1))
+        async with Keeper(clock) as keeper:
+            lease = keeper.lease(StaticProvider(given, "the test's dict"))
+            words = r"refused as expired, although .* until 2024-01-01 01:00:00Z"
+            with pytest.raises(CredentialExpiredError, match=words) as caught:
+                await lease.renewed(await lease.get())
+            assert "clock" not in str(caught.value)
+
+    async def test_it_is_not_renewed_nor_kept_for_other_processes(self, tmp_path: Path) -> None:
+        clock = FakeClock()
+        given = BearerCredential(f"static {next(_numbers)}", clock.now() + timedelta(hours=1))
+        async with Keeper(clock, HostCache(tmp_path / "cache")) as keeper:
+            lease = keeper.lease(StaticProvider(given, "the test's dict"))
+            await lease.get()
+            await clock.advance(timedelta(hours=2))
+            assert lease.current() == given
+            assert lease.state().n_renewals == 1
+        assert not (tmp_path / "cache").exists()
 
 
 class TestCancellation:

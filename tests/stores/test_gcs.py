@@ -9,6 +9,7 @@ import json
 import random
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -162,6 +163,20 @@ async def test_a_token_that_nobody_renews_ends_with_words(
     with pytest.raises(CredentialExpiredError, match="gives no newer one") as refused:
         await store.get("a")
     assert token not in str(refused.value)
+
+
+async def test_a_given_token_that_seems_over_is_sent_and_the_server_decides(
+    cloud: Cloud, network: Network, bucket: str
+) -> None:
+    token = cloud.give("own")["access_token"]
+    ends = datetime.now(UTC) - timedelta(hours=2)
+    creds = {"gcs_oauth_token": token, "expires_at": ends, "endpoint_url": cloud.url}
+    store = opened(cloud, network, bucket, creds)
+    await store.put("a", [b"x"])
+    assert bytes(await store.get("a")) == b"x"
+    cloud.revoke()
+    with pytest.raises(CredentialExpiredError, match=f"expired at {ends:%Y-%m-%d %H:%M:%S}Z"):
+        await store.get("a")
 
 
 async def test_who_shows_nothing_is_told_that_the_bucket_is_not_public(

@@ -72,7 +72,7 @@ def check_credential(store: ScheduledStore) -> list[Finding]:
         return []
     now = datetime.now(UTC)
     clock = clock_finding((lease.now() - now).total_seconds())
-    return [credential_finding(lease.state(), now), *([clock] if clock is not None else [])]
+    return [credential_finding(lease.state(), lease.now()), *([clock] if clock is not None else [])]
 
 
 def credential_finding(state: CredentialState, now: datetime) -> Finding:
@@ -81,6 +81,8 @@ def credential_finding(state: CredentialState, now: datetime) -> Finding:
     if state.expires_at is not None:
         minutes = (state.expires_at - now).total_seconds() / 60
         life = f"good until {state.expires_at:%Y-%m-%d %H:%M:%S}Z ({minutes:.0f} min)"
+        if minutes < 0:
+            life = f"ended {state.expires_at:%Y-%m-%d %H:%M:%S}Z ({-minutes:.0f} min ago)"
     renewed = "" if state.renewed_at is None else f", got {state.renewed_at:%H:%M:%S}Z"
     detail = f"{state.kind or 'none yet'} of {state.source}; {life}{renewed}"
     if state.last_error is None:

@@ -118,7 +118,9 @@ def refusal(asked: Asked, answer: Answer, credential: Credential, source: str) -
         source: Where that came from.
     """
     if is_expired(answer, credential):
-        advice = f"the credential of {source} is not good any more; get a new one"
+        ends = credential.expires_at
+        since = "" if ends is None else f": it is good until {ends:%Y-%m-%d %H:%M:%S}Z"
+        advice = f"the credential of {source} is not good any more{since}; get a new one"
         return asked.error(CredentialExpiredError, answer, advice)
     named = _BY_CODE.get(answer.code)
     if named is not None:

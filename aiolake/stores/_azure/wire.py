@@ -101,6 +101,7 @@ class Wire:
         signed_at = self.lease.now()
         response = await self._dispatch(asked, request, credential, signed_at)
         if response.status in request.accepts:
+            self.lease.saw_answer(credential, response.headers.get("date"))
             return response
         answer = read_answer(response.status, response.headers, response.body)
         if answer.status in (401, 403):

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import hashlib
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime, parsedate_to_datetime
 from typing import Any
+from urllib.parse import parse_qs
 
 import pytest
 from azure.storage.blob.aio import ContainerClient
@@ -24,8 +28,9 @@ from aiolake.stores.azure import AzureStore
 from aiolake.stores.base import CreateOutcome, ListPage, ObjectMeta, SupportsMatchedReads
 from aiolake.stores.factory import open_store
 from aiolake.stores.network import Network
+from aiolake.testing import FakeClock
 from tests.servers.azure import AzureServer
-from tests.stores.azure.places import address, signature, store_at
+from tests.stores.azure.places import address, opened, signature, store_at
 from tests.stores.azure.scripted import Reply, Seen, failure, refusal, scripted
 
 
@@ -182,6 +187,39 @@ class TestClocks:
         assert len(dates) == 3
         assert dates[1] - dates[0] > timedelta(hours=1)
 
+    async def test_a_good_signature_serves_under_a_clock_that_is_hours_ahead(
+        self, azurite: AzureServer
+    ) -> None:
+        container = azurite.new_container()
+        good = signature(azurite, container, life=timedelta(hours=1))
+        async with store_at_another_time(azurite, container, good, timedelta(hours=3)) as store:
+            await store.put("a", [b"0123456789"])
+            assert bytes(await store.get_range("a", 2, 5)) == b"234"
+            told = asyncio.get_running_loop().create_future()
+            assert store.begin_range("a", 2, 5, told.set_result) is not None
+            assert bytes(await told) == b"234"
+            state = store.lease.state()
+            assert state.expires_at is not None
+            assert state.expires_at > store.lease.now()  # by the server's clock
+
+    @pytest.mark.parametrize(
+        ("ahead", "words"),
+        [(timedelta(hours=3), "180 min ahead of"), (timedelta(hours=-3), "180 min behind")],
+    )
+    async def test_a_signature_that_ended_is_refused_by_the_server(
+        self, azurite: AzureServer, ahead: timedelta, words: str
+    ) -> None:
+        container = azurite.new_container()
+        over = signature(azurite, container, life=timedelta(hours=-1))
+        ends = parse_qs(over)["se"][0].replace("T", " ")
+        async with store_at_another_time(azurite, container, over, ahead) as store:
+            for call in (store.get("a"), store.head("a"), store.list("")):
+                error = await failure(call)
+                assert isinstance(error, CredentialExpiredError)
+                assert f"sas_token in creds= expired at {ends}" in str(error)
+                assert words in str(error)
+                assert "sig=" not in str(error)
+
     async def test_a_key_that_is_wrong_is_not_tried_twice(self) -> None:
         seen: list[Seen] = []
 
@@ -246,6 +284,15 @@ class TestStores:
             error = await failure(store.get("a"))
         assert isinstance(error, CredentialExpiredError)
         assert "sas_token in creds=" in str(error)
+
+
+@asynccontextmanager
+async def store_at_another_time(
+    server: AzureServer, container: str, sas_token: str, ahead: timedelta
+) -> AsyncIterator[AzureStore]:
+    clock = FakeClock(datetime.now(UTC) + ahead)
+    async with Network(Options(), clock=clock) as network:
+        yield opened(network, server, address(server, container), sas_token=sas_token)
 
 
 def _open(network: Network, server: AzureServer, prefix: str, container: str = "any") -> AzureStore:

@@ -31,6 +31,8 @@ def test_a_credential_says_where_from_and_until_when() -> None:
     assert found.detail == (
         "AwsCredential of profile 'dev'; good until 2026-11-25 12:30:00Z (30 min), got 11:55:00Z"
     )
+    past = credential_finding(state(NOW - timedelta(minutes=30)), NOW)
+    assert "ended 2026-11-25 11:30:00Z (30 min ago)" in past.detail
     assert "lasts" in credential_finding(state(None), NOW).detail
 
 

@@ -7,7 +7,14 @@ from datetime import UTC, datetime, timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aiolake.credentials.timing import Held, after_failure, after_renewal, is_usable, pause_s
+from aiolake.credentials.timing import (
+    Held,
+    after_failure,
+    after_renewal,
+    for_good,
+    is_usable,
+    pause_s,
+)
 from aiolake.credentials.values import AwsCredential
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -52,6 +59,14 @@ class TestRenewal:
         held = after_renewal(None, keys(timedelta(seconds=-5)), NOW, lambda: 0.5)
         assert held.renew_at == NOW
         assert not is_usable(held, NOW)
+
+    def test_one_that_nobody_renews_serves_until_a_store_refuses_it(self) -> None:
+        held = for_good(None, keys(timedelta(hours=-5)), NOW)
+        assert held.renew_at is None
+        assert is_usable(held, NOW)
+        refused = Held(held.credential, NOW, None, refused=True)
+        assert not is_usable(for_good(refused, keys(timedelta(hours=-5)), NOW), NOW)
+        assert is_usable(for_good(refused, keys(timedelta(hours=-5), "B"), NOW), NOW)
 
     def test_one_that_a_store_refused_stays_refused_until_another_comes(self) -> None:
         refused = Held(keys(timedelta(hours=1)), NOW, NOW, refused=True)
