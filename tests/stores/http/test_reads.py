@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from aiohttp import web
 from aiolake.credentials.http_creds import Linked
 from aiolake.errors import (
     ClosedError,
+    CredentialExpiredError,
     InvalidInputError,
     NotFoundError,
     PermissionDeniedError,
@@ -202,6 +204,17 @@ async def test_an_expired_token_is_replaced_by_a_new_one(site: Site) -> None:
     async with served(site), opened(site.url, lambda: {"token": next(tokens)}) as store:
         assert bytes(await store.get("a")) == b"x"
     assert site.methods == ["GET", "GET"]
+
+
+async def test_a_given_token_that_seems_over_is_sent_and_the_server_decides(site: Site) -> None:
+    site.put("a", b"x")
+    site.token = "t0ken"
+    creds = {"token": "t0ken", "expires_at": datetime.now(UTC) - timedelta(hours=2)}
+    async with served(site), opened(site.url, creds) as store:
+        assert bytes(await store.get("a")) == b"x"
+        site.token = "another"
+        with pytest.raises(CredentialExpiredError, match=r"'token' in creds= expired at \d{4}-"):
+            await store.get("a")
 
 
 async def test_a_query_is_sent_and_never_shown(site: Site) -> None:
