@@ -25,10 +25,10 @@ KEYS = {"aws_access_key_id": "AKIAEXAMPLE", "aws_secret_access_key": "secret"}
 CASES = {
     "16 KiB": (16 << 10, 2000, "url"),
     "256 KiB": (256 << 10, 500, "url"),
-    "8 MiB": (8 << 20, 32, "url"),
+    "8 MiB": (8 << 20, 160, "url"),
     "16 KiB, 20 ms": (16 << 10, 2000, "late_url"),
     "16 KiB, TLS": (16 << 10, 1500, "tls_url"),
-    "8 MiB, TLS": (8 << 20, 24, "tls_url"),
+    "8 MiB, TLS": (8 << 20, 120, "tls_url"),
 }
 CLIENTS = ("aiolake", "aiobotocore", "s3fs", "obstore", "awscrt")
 Read = Callable[[int, int], Awaitable[Any]]

@@ -121,9 +121,9 @@ async def batches(endpoint: str) -> None:
 
 
 async def epoch(endpoint: str, what: str, directory: str | None) -> None:
-    """Every row in a random order, 64 in a call, with hardly any memory."""
+    """Every row in a random order, 64 in a call, with little memory."""
     creds = {**KEYS, "endpoint_url": endpoint, "region_name": "us-east-1"}
-    options = aiolake.Options(cache_bytes=1 << 20, disk_cache=directory)
+    options = aiolake.Options(cache_bytes=8 << 20, disk_cache=directory)
     async with aiolake.Session(options) as session:
         opening = aiolake.open_dataset("s3://bucket/big", creds=creds, session=session)
         async with opening as ds:
