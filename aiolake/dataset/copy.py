@@ -4,21 +4,25 @@ from __future__ import annotations
 
 import inspect
 import os
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, TypeAlias
 
 import msgspec
 
 from aiolake import urls
+from aiolake.dataset.attach import with_core
 from aiolake.dataset.copy_history import copy_history
 from aiolake.dataset.copy_rows import copy_rows
 from aiolake.dataset.dataset import Dataset, DatasetSpec, require_handle
 from aiolake.dataset.open import open_dataset
-from aiolake.dataset.session import Session
-from aiolake.errors import InvalidInputError
+from aiolake.dataset.session import Borrowed, Session
+from aiolake.dataset.state import Core
+from aiolake.errors import InvalidInputError, NotFoundError, PermissionDeniedError
 from aiolake.options import Options
 
 __all__ = ["Copied", "CopyProgress", "copy_dataset"]
+
+_LOCAL = ("file", "mem")
 
 
 class CopyProgress(msgspec.Struct, frozen=True, kw_only=True):
@@ -111,11 +115,10 @@ async def copy_dataset(
     if isinstance(source, Dataset):
         require_handle(source, "copy_dataset")
         if (branch, tag, snapshot) == (None, None, None):
-            _check_apart(urls.parse(source.url), address)
             return await _copied(source, address, history, on_progress, target_creds, how)
+        creds = source._core.creds if creds is None else creds
         source = source.url
     named = {"branch": branch, "tag": tag, "snapshot": snapshot}
-    _check_apart(urls.parse(source.url if isinstance(source, DatasetSpec) else source), address)
     async with open_dataset(source, **named, creds=creds, **how) as opened:  # type: ignore[arg-type]
         return await _copied(opened, address, history, on_progress, target_creds, how)
 
@@ -128,6 +131,7 @@ async def _copied(
     creds: Any,
     how: dict[str, Any],
 ) -> Copied:
+    await _check_apart(source, target, creds, how)
     tell = _teller(on_progress)
     copy = copy_history if history else copy_rows
     dataset, n_copied, nbytes = await copy(source, str(target), tell, {"creds": creds, **how})
@@ -151,17 +155,41 @@ def _teller(on_progress: OnCopied | None) -> Callable[[int, int, int], Awaitable
     return tell
 
 
-def _check_apart(source: urls.Address, target: urls.Address) -> None:
-    """Refuse a copy onto, into or around its source."""
-    if source.scheme != target.scheme:
+async def _check_apart(
+    source: Dataset, target: urls.Address, creds: Any, how: Mapping[str, Any]
+) -> None:
+    """Refuse a copy onto, into or around its source.
+
+    Addresses alone do not say it: two servers may have buckets of one name.
+    """
+    here = urls.parse(source.url)
+    a, b = (_real(each).rstrip("/") + "/" for each in (here, target))
+    if here.scheme != target.scheme or not (a.startswith(b) or b.startswith(a)):
         return
-    a, b = _real(source), _real(target)
+    if here.scheme not in _LOCAL and not await _is_there(source, creds, how):
+        return
     if a == b:
         raise InvalidInputError(f"{target} is the dataset that is to be copied; choose another")
-    if a.startswith(b + "/") or b.startswith(a + "/"):
-        raise InvalidInputError(
-            f"one of {source} and {target} lies within the other; choose an address beside it"
-        )
+    raise InvalidInputError(
+        f"one of {here} and {target} lies within the other; choose an address beside it"
+    )
+
+
+async def _is_there(source: Dataset, creds: Any, how: Mapping[str, Any]) -> bool:
+    """Whether the target's server has the source, by whatever name each of the two is reached."""
+
+    async def found(there: Core, held: Borrowed) -> bool:
+        try:
+            entry = (await there.log.head()).entry
+        except (NotFoundError, PermissionDeniedError):  # a bucket, or rights, of the target alone
+            entry = None
+        finally:
+            await held.aclose_after(there.store)
+        if there.store.server == source._core.store.server:
+            return True
+        return entry is not None and entry.dataset == source._state.entry.dataset
+
+    return await with_core(urls.parse(source.url), creds, how["session"], how["options"], found)
 
 
 def _real(address: urls.Address) -> str:

@@ -158,9 +158,9 @@ class S3Store:
 
     @property
     def server(self) -> str:
-        """Who answers, once that is known: two stores may have buckets of one name."""
+        """Who answers, once that is known: two servers may have buckets of one name."""
         place = self._bucket.place
-        return "" if place is None else place.origin.url
+        return "" if place is None else place.server
 
     async def origin(self) -> Origin:
         """The server that requests go to, found out if need be."""

@@ -7,7 +7,6 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 
 import aiolake
@@ -15,71 +14,12 @@ from aiolake import AlreadyExistsError, InvalidInputError
 from aiolake.dataset import copy_rows
 from aiolake.dataset.refs import Branches
 from aiolake.stores.local import LocalStore
-from tests.dataset.helpers import new_url, png, same, stored
-
-SCHEMA: dict[str, aiolake.ColumnType | type] = {
-    "key": aiolake.Text,
-    "n": aiolake.Tensor("int64"),
-    "ragged": aiolake.Tensor("float32", (None, 2)),
-    "image": aiolake.Image("png"),
-    "label": aiolake.ClassLabel(["a", "b"]),
-    "about": aiolake.Json,
-}
-OPTIONS = aiolake.Options(durability="os", decode_threads=1)
+from tests.dataset.helpers import new_url, stored
+from tests.dataset.past import assert_same, made, renamed, row
 
 
 class CutShort(Exception):
     """What ends a copy early."""
-
-
-def row(i: int) -> dict[str, Any]:
-    none = i % 7 == 3
-    return {
-        "key": f"row {i}",
-        "n": None if none else i,
-        "ragged": np.full((i % 4, 2), i, np.float32),
-        "image": None if none else png(4, 4, i),
-        "label": "ab"[i % 2],
-        "about": {"i": i} if i % 3 else None,
-    }
-
-
-async def made(url: Any, **how: Any) -> aiolake.Dataset:
-    """A dataset with a past: appends, updates, deletes, columns, a branch and tags."""
-    ds = await aiolake.create_dataset(
-        url, SCHEMA, metadata={"camera": 1}, column_metadata={"n": {"unit": "m"}},
-        options=OPTIONS, **how,
-    )  # fmt: skip
-    async with ds.transaction("first", author="Ann") as tx:
-        await tx.append([row(i) for i in range(200)])
-    await ds.tags.create("t1")
-    async with ds.transaction("second") as tx:
-        await tx.update([3, 5], {"n": [-3, -5]})
-        await tx.delete(slice(50, 90))
-        tx.add_column("added", aiolake.Text, default="later")
-        tx.rename_column("about", "notes")
-    await ds.branches.create("side")
-    opening = aiolake.open_dataset(ds.url, branch="side", options=OPTIONS)
-    async with opening as side, side.transaction("aside") as tx:
-        await tx.delete(slice(0, 100))
-    async with ds.transaction("third") as tx:
-        await tx.append([{**_renamed(row(i)), "added": "now"} for i in range(200, 230)])
-    return ds
-
-
-def _renamed(row: dict[str, Any]) -> dict[str, Any]:
-    return {("notes" if name == "about" else name): value for name, value in row.items()}
-
-
-async def assert_same(a: aiolake.Dataset, b: aiolake.Dataset) -> None:
-    assert len(a) == len(b)
-    assert a.metadata == b.metadata
-    assert [(c.name, c.type, c.metadata) for c in a.schema.columns] == [
-        (c.name, c.type, c.metadata) for c in b.schema.columns
-    ]
-    for i in range(len(a)):
-        one, other = await a.read(i), await b.read(i)
-        assert all(same(one[name], other[name]) for name in one), i
 
 
 async def test_a_snapshot_becomes_a_dataset_of_its_own(tmp_path: Path) -> None:
@@ -94,7 +34,7 @@ async def test_a_snapshot_becomes_a_dataset_of_its_own(tmp_path: Path) -> None:
             assert await copy.branches.list() == {"main": copy.snapshot}
             assert (await aiolake.verify(copy)).ok
             async with copy.transaction() as tx:
-                await tx.append({**_renamed(row(7)), "added": ""})
+                await tx.append({**renamed(row(7)), "added": ""})
         choices: list[dict[str, Any]] = [{"tag": "t1"}, {"branch": "side"}, {"snapshot": 2}]
         for named in choices:
             async with aiolake.open_dataset(tmp_path / "a", **named) as old:
@@ -119,7 +59,7 @@ async def test_what_was_deleted_is_left_behind(tmp_path: Path) -> None:
 async def test_keys_and_row_metadata_come_along(tmp_path: Path) -> None:
     async with await made(tmp_path / "a", key="key", row_metadata=True) as ds:
         async with ds.transaction() as tx:
-            await tx.append({**_renamed(row(999)), "added": "", "_metadata": {"x": 1}})
+            await tx.append({**renamed(row(999)), "added": "", "_metadata": {"x": 1}})
         await aiolake.copy_dataset(ds, tmp_path / "b")
         await aiolake.copy_dataset(ds, tmp_path / "c", history=True)
         for name in "bc":
@@ -129,7 +69,7 @@ async def test_keys_and_row_metadata_come_along(tmp_path: Path) -> None:
                 batch = await copy.read(slice(-1, None), columns=["_metadata"])
                 assert batch["_metadata"] == [{"x": 1}]
                 with pytest.raises(AlreadyExistsError):
-                    await _append(copy, {**_renamed(row(1)), "added": ""})
+                    await _append(copy, {**renamed(row(1)), "added": ""})
 
 
 async def _append(ds: aiolake.Dataset, row: dict[str, Any]) -> None:

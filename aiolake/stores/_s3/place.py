@@ -33,6 +33,12 @@ class Place:
         return f"{self.path}/{encoded_path(key)}"
 
     @property
+    def server(self) -> str:
+        """The server, whether buckets are hosts of their own there or paths."""
+        host = self.origin.host.removeprefix(f"{self.bucket}.")
+        return msgspec.structs.replace(self.origin, host=host).url
+
+    @property
     def bucket_target(self) -> str:
         """The encoded path of the bucket."""
         return self.path or "/"
