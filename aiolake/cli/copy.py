@@ -28,7 +28,7 @@ async def cp(
 
     Args:
         address: A dataset: URL, URL@branch, URL@tag or URL@17 (a snapshot); with --history URL.
-        target: Where to; nothing may be there but the beginning of this very copy.
+        target: Where to; nothing may be there but this very copy, begun or done.
         history: Every branch, tag and snapshot, rather than one snapshot.
         from_creds: How to open the dataset; the same as --creds.
         to_creds: How to open the target, as --creds says it of the dataset.

@@ -80,18 +80,19 @@ async def copy_dataset(
     bytes of deleted and replaced rows are left behind. With ``history=True`` every branch, tag
     and snapshot that may be opened comes along, under the same numbers, objects as they are.
     Either way the copy is a dataset of its own. A copy that was killed goes on when it is started
-    again; of a snapshot nothing is visible in ``main`` before all of it is there.
+    again: objects of a history are sent once, of rows at most the last 256 MiB twice. Of a snapshot
+    nothing is visible in ``main`` before all of it is there; of a history, older snapshots are.
 
     Args:
         source: An address, a spec, or an open dataset (then its snapshot, if nothing else is
             named).
-        target: Where; nothing may be there but the beginning of this very copy. A copy of a
-            history that nobody has written to is brought up to date.
+        target: Where; nothing may be there but this very copy, begun or done, that nobody has
+            written to. That of a history is brought up to date.
         branch: Copy the newest snapshot of this branch; ``main`` by default.
         tag: Or this tag's.
         snapshot: Or this one.
         history: Or everything.
-        on_progress: Called, or awaited, with a ``CopyProgress``.
+        on_progress: Called, or awaited, with a ``CopyProgress``: first with what is there.
         creds: Of the source, see ``open_dataset``.
         target_creds: Of the target, likewise.
         session: See ``open_dataset``.

@@ -105,6 +105,7 @@ class _Copying:
         missing = sorted(key for key in wanted if there.get(key, -1) != here.get(key))
         self._total = len(wanted) + self._head.n
         self._done = len(wanted) - len(missing) + n_there
+        await self._tell(self._done, self._total, 0)
         await map_concurrently(self._object, missing, limit=_PARALLEL)
         for n in range(n_there + 1, self._head.n + 1, _AT_ONCE):
             await self._some_entries(n, min(n + _AT_ONCE, self._head.n + 1))

@@ -46,21 +46,26 @@ async def copy_rows(
     state, core = source._state, source._core
     mark = {"dataset": state.entry.dataset, "snapshot": state.entry.n}
     branch = f"{COPYING}-{state.entry.dataset}-{state.entry.n}"
-    await _begin(state, target, mark, branch, how)
-    try:
-        async with open_dataset(target, branch=branch, **how) as copy:
-            copying = _Copying(source, copy, branch, tell)
-            await copying.run()
-    except NotFoundError as error:
-        raise await core.explained(error, state.entry.n) from error
-    done = await open_dataset(target, **how)
-    return done, copying.n_rows, copying.nbytes
+    n_rows = nbytes = 0
+    if await _begin(state, target, mark, branch, how):
+        try:
+            async with open_dataset(target, branch=branch, **how) as copy:
+                copying = _Copying(source, copy, branch, tell)
+                await copying.run()
+        except NotFoundError as error:
+            raise await core.explained(error, state.entry.n) from error
+        n_rows, nbytes = copying.n_rows, copying.nbytes
+    return await open_dataset(target, **how), n_rows, nbytes
 
 
 async def _begin(
     state: State, target: str, mark: Mapping[str, Any], branch: str, how: Mapping[str, Any]
-) -> None:
-    """See to it that the target is this copy, begun: with the branch that rows are committed to."""
+) -> bool:
+    """See to it that the target is this copy, begun: with the branch that rows are committed to.
+
+    Returns:
+        Whether it is to go on: not where it was done when its process was killed.
+    """
     try:
         begun = await open_dataset(target, **how)
     except NotFoundError:
@@ -69,8 +74,10 @@ async def _begin(
     async with begun:
         # Between the last two steps only the branch's name says which copy this is.
         if branch in await begun.branches.list():
-            return
+            return True
         found = begun.metadata.get(COPYING)
+        if found is None and _is_done(begun, branch):
+            return False
         if found != mark:
             what = "another dataset" if found is None else "the beginning of another copy"
             raise AlreadyExistsError(
@@ -79,6 +86,15 @@ async def _begin(
                 url=begun.url,
             )
         await begun.branches.create(branch)
+    return True
+
+
+def _is_done(copy: Dataset, branch: str) -> bool:
+    """Whether the newest of all entries is a copy's last one, which deleted its branch."""
+    head = copy._state.head.entry
+    assert head is not None
+    last = head.operation
+    return last.kind == "branch" and last.effects.branches == (branch,)
 
 
 async def _create(
@@ -137,6 +153,7 @@ class _Copying:
     async def run(self) -> None:
         """Copy what is missing; the last commit takes the mark away, then ``main`` moves."""
         copy, total = self._copy, len(self._state.rows)
+        await self._tell(len(copy), total, 0)
         while COPYING in copy.metadata:
             appender = append_here(worker_of(copy), copy._core)
             await appender.__aenter__()

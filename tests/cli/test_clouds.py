@@ -99,6 +99,8 @@ async def filled(path: Path, n_rows: int = 400) -> None:
 def test_cp_goes_to_a_cloud_and_back(cli: Cli, root: Root, tmp_path: Path) -> None:
     asyncio.run(filled(tmp_path / "here"))
     cli.ok("cp", tmp_path / "here", root.url, "--to-creds", root.file)
+    cli.ok("cp", tmp_path / "here", root.url, "--to-creds", root.file)
+    cli.ok("tag", root.url, "mine", "--creds", root.file)
     again = cli("cp", tmp_path / "here", root.url, "--to-creds", root.file)
     assert (again.code, "choose another address" in again.err) == (1, True)
     cli.ok("cp", root.url, tmp_path / "back", "--from-creds", root.file, "--history")

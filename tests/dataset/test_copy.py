@@ -44,6 +44,32 @@ async def test_a_snapshot_becomes_a_dataset_of_its_own(tmp_path: Path) -> None:
                     await assert_same(old, copy)
 
 
+async def test_a_copy_that_was_killed_after_its_last_step_is_done_when_started_again(
+    tmp_path: Path,
+) -> None:
+    async with await made(tmp_path / "a") as ds:
+        await aiolake.copy_dataset(ds, tmp_path / "b")
+        told: list[aiolake.CopyProgress] = []
+        again = await aiolake.copy_dataset(ds, tmp_path / "b", on_progress=told.append)
+        assert (again.n_rows, again.n_copied, again.nbytes) == (190, 0, 0)
+        with pytest.raises(AlreadyExistsError, match="another dataset"):
+            await aiolake.copy_dataset(ds, tmp_path / "b", snapshot=2)
+        async with aiolake.open_dataset(tmp_path / "b") as copy:
+            await copy.tags.create("mine")
+        with pytest.raises(AlreadyExistsError, match="another dataset"):
+            await aiolake.copy_dataset(ds, tmp_path / "b")
+
+
+async def test_a_beginning_whose_branch_somebody_deleted_is_not_done(tmp_path: Path) -> None:
+    async with await made(tmp_path / "a") as ds:
+        await _cut_short(ds, tmp_path / "b", False, 1)
+        async with aiolake.open_dataset(tmp_path / "b") as begun:
+            (branch,) = {*await begun.branches.list()} - {"main"}
+            await begun.branches.delete(branch)
+        copied = await aiolake.copy_dataset(ds, tmp_path / "b")
+        assert copied.n_copied == copied.n_rows == 190
+
+
 async def test_what_was_deleted_is_left_behind(tmp_path: Path) -> None:
     async with aiolake.create_dataset(tmp_path / "a", {"x": aiolake.Bytes}) as ds:
         async with ds.transaction() as tx:
