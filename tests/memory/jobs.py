@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import os
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
@@ -87,8 +88,21 @@ async def ingest_files(job: Job) -> None:
     assert report.nbytes == job.nbytes // MIB * MIB
 
 
+def target(job: Job, kind: str) -> str:
+    """Beside the dataset, or in the bucket that ``COPY_TO`` names."""
+    root = os.environ.get("COPY_TO", str(Path(job.url).parent))
+    return f"{root}/{Path(job.url).name}-{kind}"
+
+
 async def copy(job: Job) -> None:
-    copied = await aiolake.copy_dataset(job.url, job.url + "-copy", options=job.options)
+    copied = await aiolake.copy_dataset(job.url, target(job, "copy"), options=job.options)
+    assert copied.n_rows == job.n_rows
+
+
+async def copy_history(job: Job) -> None:
+    copied = await aiolake.copy_dataset(
+        job.url, target(job, "history"), history=True, options=job.options
+    )
     assert copied.n_rows == job.n_rows
 
 
@@ -141,12 +155,12 @@ async def read_huge_in_part(job: Job) -> None:
 JOBS: dict[str, Callable[[Job], Awaitable[None]]] = {
     job.__name__: job
     for job in (
-        ingest, ingest_files, make_files, copy, scan, shuffled, write_huge, read_huge,
+        ingest, ingest_files, make_files, copy, copy_history, scan, shuffled, write_huge, read_huge,
         read_huge_in_part,
     )
 }  # fmt: skip
 SOURCES = {"scan": ingest, "shuffled": ingest, "read_huge": write_huge}
-SOURCES |= {"ingest_files": make_files, "copy": ingest}
+SOURCES |= {"ingest_files": make_files, "copy": ingest, "copy_history": ingest}
 SOURCES["read_huge_in_part"] = write_huge
 
 
@@ -167,7 +181,7 @@ def _status(name: str) -> int:
 
 
 def main(name: str, url: str, nbytes: str, budget: str, cache: str) -> None:
-    small = Job(f"{url}-small-{name}-{cache}", 4 * MIB, int(budget), int(cache))
+    small = Job(f"{url}-small-{os.getpid()}", 4 * MIB, int(budget), int(cache))
     asyncio.run(_warm_up(name, small))
     reset_peak()
     asyncio.run(_run(JOBS[name], Job(url, int(nbytes), int(budget), int(cache))))

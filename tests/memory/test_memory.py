@@ -11,16 +11,19 @@ import pytest
 
 from tests.architecture.source import ROOT
 from tests.scale import pick
+from tests.servers.s3 import S3Server
 
 MIB = 1 << 20
 SLACK = 64 * MIB
 BUDGET = pick(16, 64) * MIB
+ONE_HEAP = {"MALLOC_ARENA_MAX": "1"}
+"""Without it each thread that whole objects pass through keeps one more for the next, on glibc."""
 HUGE = pick(100, 300) * 1_000_000
 
 pytestmark = [pytest.mark.soak, pytest.mark.timeout(pick(120, 900))]
 
 
-def grown(job: str, url: Path, nbytes: int, cache: int = 0) -> int:
+def grown(job: str, url: Path, nbytes: int, cache: int = 0, **variables: str) -> int:
     """By how many bytes a process grew at most while it did a job."""
     command = [sys.executable, "-m", "tests.memory.jobs", job, str(url)]
     done = subprocess.run(
@@ -28,15 +31,15 @@ def grown(job: str, url: Path, nbytes: int, cache: int = 0) -> int:
         capture_output=True,
         text=True,
         check=False,
-        env={**os.environ, "PYTHONPATH": os.pathsep.join(p for p in (*_first(), str(ROOT)) if p)},
+        env={**os.environ, "PYTHONPATH": _path(), **variables},
         cwd=url.parent,
     )
     assert done.returncode == 0, done.stderr
     return int(done.stdout)
 
 
-def _first() -> tuple[str, ...]:
-    return (os.environ.get("PYTHONPATH", ""),)
+def _path() -> str:
+    return os.pathsep.join(part for part in (os.environ.get("PYTHONPATH", ""), str(ROOT)) if part)
 
 
 @pytest.fixture(scope="module")
@@ -55,8 +58,22 @@ def test_ingesting_files(tmp_path: Path) -> None:
     assert grown("ingest_files", tmp_path / "ds", 10 * BUDGET) <= BUDGET + SLACK
 
 
-def test_copy(dataset: tuple[Path, int]) -> None:
-    assert grown("copy", dataset[0], 10 * BUDGET) <= BUDGET + SLACK
+@pytest.mark.parametrize("how", ["copy", "copy_history"])
+def test_copy(how: str, dataset: tuple[Path, int]) -> None:
+    assert grown(how, dataset[0], 10 * BUDGET, **ONE_HEAP) <= BUDGET + SLACK
+
+
+@pytest.mark.parametrize("how", ["copy", "copy_history"])
+def test_copy_to_a_cloud(how: str, dataset: tuple[Path, int], moto: S3Server) -> None:
+    place = {
+        "COPY_TO": f"s3://{moto.new_bucket()}",
+        "AWS_ENDPOINT_URL": moto.url,
+        "AWS_ACCESS_KEY_ID": moto.access_key,
+        "AWS_SECRET_ACCESS_KEY": moto.secret_key,
+        "AWS_REGION": moto.region,
+        **ONE_HEAP,
+    }
+    assert grown(how, dataset[0], 10 * BUDGET, **place) <= BUDGET + SLACK
 
 
 @pytest.mark.parametrize("cache", [0, BUDGET])
