@@ -41,7 +41,8 @@ async def cp(
     with output.progress("copying", None, unit) as progress:
 
         def tell(now: CopyProgress) -> None:
-            progress.at(now.done)
+            label = "verifying" if history and now.done == now.total else None
+            progress.at(now.done, now.total, label)
 
         if history:
             async with opened_whole(address, creds=creds) as dataset:

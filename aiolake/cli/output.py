@@ -23,8 +23,8 @@ class Progress(Protocol):
         """``n`` more are done."""
         ...
 
-    def at(self, n: int) -> None:
-        """``n`` are done in all."""
+    def at(self, n: int, total: int | None = None, label: str | None = None) -> None:
+        """``n`` are done in all; of how many, and what is being done now, if that is new."""
         ...
 
 
@@ -70,14 +70,17 @@ class Output:
 
     @contextmanager
     def progress(self, label: str, total: int | None, unit: str) -> Iterator[Progress]:
-        """Progress of long work: a bar on a terminal, else a line every ten seconds.
+        """Progress of long work, on standard error: a bar on a terminal, else a line every ten
+        seconds; nothing beside a document.
 
         Args:
             label: What is being done.
             total: How many there are, if that is known.
             unit: ``"rows"``, or ``"bytes"``, which are shown in MB.
         """
-        if is_terminal(sys.stderr):
+        if self.as_json:
+            yield _Silence()
+        elif is_terminal(sys.stderr):
             with _bar(label, total, unit) as bar:
                 yield bar
         else:
@@ -108,6 +111,14 @@ def _print_rich(header: Sequence[str], rows: Sequence[Sequence[str]], right: Seq
     Console(file=sys.stdout).print(table)
 
 
+class _Silence:
+    def advance(self, n: int) -> None:
+        pass
+
+    def at(self, n: int, total: int | None = None, label: str | None = None) -> None:
+        pass
+
+
 class _Lines:
     def __init__(self, label: str, total: int | None, unit: str) -> None:
         self._label = label
@@ -119,8 +130,9 @@ class _Lines:
     def advance(self, n: int) -> None:
         self.at(self._n + n)
 
-    def at(self, n: int) -> None:
-        self._n = n
+    def at(self, n: int, total: int | None = None, label: str | None = None) -> None:
+        self._n, self._label = n, label or self._label
+        self._total = self._total if total is None else total
         now = time.monotonic()
         if now - self._printed >= _PLAIN_EVERY_S:
             self._printed = now
@@ -143,8 +155,8 @@ class _Bar:
     def advance(self, n: int) -> None:
         self._progress.advance(self._task, n)
 
-    def at(self, n: int) -> None:
-        self._progress.update(self._task, completed=n)
+    def at(self, n: int, total: int | None = None, label: str | None = None) -> None:
+        self._progress.update(self._task, completed=n, total=total, description=label)
 
 
 @contextmanager

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import json
 from collections.abc import Callable
 from dataclasses import replace
@@ -74,7 +75,7 @@ def test_a_dataset_goes_round_the_clouds_and_comes_back_the_same(
 ) -> None:
     hops = [place(name) for name in ("s3", "gcs", "azure", "local", "s3")]
     asyncio.run(begin(hops[0]))
-    for source, target in zip(hops, hops[1:], strict=False):
+    for source, target in itertools.pairwise(hops):
         opening = (
             *creds("--from-creds", source, tmp_path),
             *creds("--to-creds", target, tmp_path),
@@ -114,7 +115,6 @@ def test_one_address_on_two_servers_is_two_places(
     there = creds("--to-creds", replace(other, url="other"), tmp_path)
     cli.ok(*start, first.url, *there, *how)
     asyncio.run(check_same(first, other, history=bool(how)))
-    cli.ok(*start, f"{first.url}-2/inside", *there, *how)
 
 
 @pytest.mark.parametrize("how", [(), ("--history",)])

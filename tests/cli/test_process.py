@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import pty
 import signal
@@ -82,6 +83,20 @@ def test_a_terminal_gets_a_table(pets: Path) -> None:
     assert code == 0
     assert "two pets" in seen
     assert "\u2500\u2500\u2500" in seen
+
+
+def test_cp_shows_on_a_terminal_how_far_it_is(pets: Path, tmp_path: Path) -> None:
+    code, seen = on_a_terminal("cp", pets, tmp_path / "copy")
+    assert code == 0
+    assert "copying" in seen
+    assert "4/4" in seen
+    code, seen = on_a_terminal("cp", pets, tmp_path / "all", "--history")
+    assert (code, "verifying" in seen) == (0, True)
+
+
+def test_cp_with_json_shows_the_document_alone(pets: Path, tmp_path: Path) -> None:
+    code, seen = on_a_terminal("cp", pets, tmp_path / "copy", "--json")
+    assert (code, json.loads(seen)["rows"]) == (0, 4)
 
 
 def test_gc_asks_on_a_terminal(pets: Path) -> None:
