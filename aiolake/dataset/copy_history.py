@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from hashlib import blake2b
 from typing import Any
 
@@ -28,6 +28,8 @@ __all__ = ["copy_history"]
 _PARALLEL = 4
 _AT_ONCE = 64
 _TRAILER = 10
+_OBJECTS = (f"{keys.LISTS}/", f"{keys.MANIFESTS}/", f"{keys.CHUNKS}/")
+"""What a log may name."""
 
 
 async def copy_history(
@@ -97,21 +99,22 @@ class _Copying:
 
     async def run(self) -> None:
         """Objects first, then the log: what an entry names is there when it is."""
-        n_there = await self._entries_there()
+        await self._check_target()
         kept = await self._here.log.run(kept_snapshots(self._head))
         wanted = await self._here.log.run(keys_of(kept))
-        there = await _sizes(self._there.store)
-        here = await _sizes(self._here.store)
+        there = await _sizes(self._there.store, _OBJECTS)
+        here = await _sizes(self._here.store, _OBJECTS)
+        entries = await self._missing_entries([entry.n for entry in kept])
         missing = sorted(key for key in wanted if there.get(key, -1) != here.get(key))
         self._total = len(wanted) + self._head.n
-        self._done = len(wanted) - len(missing) + n_there
+        self._done = self._total - len(missing) - len(entries)
         await self._tell(self._done, self._total, 0)
         await map_concurrently(self._object, missing, limit=_PARALLEL)
-        for n in range(n_there + 1, self._head.n + 1, _AT_ONCE):
-            await self._some_entries(n, min(n + _AT_ONCE, self._head.n + 1))
+        for i in range(0, len(entries), _AT_ONCE):
+            await self._some_entries(entries[i : i + _AT_ONCE])
 
-    async def _entries_there(self) -> int:
-        """How many entries of this copy are there.
+    async def _check_target(self) -> None:
+        """See to it that nothing is there but this copy.
 
         Raises:
             AlreadyExistsError: They are another dataset's, or the copy was written to.
@@ -119,7 +122,7 @@ class _Copying:
         head = await self._there.log.head()
         if head.entry is None:
             await refuse_foreign(self._there)
-            return 0
+            return
         key = keys.entry_key(head.n)
         ours = head.n <= self._head.n and (
             bytes(await self._there.store.get(key)) == await self._entry(head.n)
@@ -130,16 +133,21 @@ class _Copying:
                 "choose another address, or remove it with delete_dataset(url, purge=True)",
                 url=self._there.url,
             )
-        return head.n
+
+    async def _missing_entries(self, kept: Sequence[int]) -> list[int]:
+        """The entries that are not there, in the order in which they are to be written."""
+        there = {keys.entry_number(key) for key in await _sizes(self._there.store, (keys.LOG,))}
+        missing = [n for n in range(1, self._head.n + 1) if n not in there]
+        return in_order(missing, kept, self._head.state.expire_below)
 
     async def _object(self, key: str) -> None:
         data = await self._here.store.get(key)
         await self._there.store.put(key, [data])
         await self._count(len(data))
 
-    async def _some_entries(self, start: int, stop: int) -> None:
-        entries = await map_concurrently(self._entry, range(start, stop), limit=_PARALLEL)
-        for n, data in zip(range(start, stop), entries, strict=True):
+    async def _some_entries(self, numbers: Sequence[int]) -> None:
+        entries = await map_concurrently(self._entry, numbers, limit=_PARALLEL)
+        for n, data in zip(numbers, entries, strict=True):
             await self._create(n, data)
             await self._count(len(data))
 
@@ -177,13 +185,31 @@ class _Copying:
         await self._tell(self._done, self._total, self.nbytes)
 
 
-async def _sizes(store: ScheduledStore) -> dict[str, int]:
-    """The size of every object that a log may name."""
+def in_order(missing: Sequence[int], kept: Sequence[int], expire_below: int) -> list[int]:
+    """In which order entries are written, so that only whole snapshots can be opened meanwhile.
+
+    The oldest first. But the objects of expired snapshots do not come along: where entries of
+    that time are missing, and one of them would be the newest for a while, the very newest goes
+    first, then those that may be opened under it.
+
+    Args:
+        missing: Their numbers, ascending; the last one is the head's, if that is missing.
+        kept: Those of snapshots that may be opened.
+        expire_below: Of the head.
+    """
+    if not missing or missing[0] >= expire_below:
+        return list(missing)
+    held = {missing[-1], *kept}
+    return sorted(missing, key=lambda n: (n in held, n), reverse=True)
+
+
+async def _sizes(store: ScheduledStore, prefixes: Sequence[str]) -> dict[str, int]:
+    """The size of every object under some prefixes."""
     found: dict[str, int] = {}
-    for kind in (keys.LISTS, keys.MANIFESTS, keys.CHUNKS):
+    for prefix in prefixes:
         token = None
         while True:
-            page = await store.list(f"{kind}/", token=token)
+            page = await store.list(prefix, token=token)
             found.update({item.key: item.size for item in page.objects})
             token = page.token
             if token is None:

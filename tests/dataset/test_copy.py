@@ -12,6 +12,7 @@ import pytest
 import aiolake
 from aiolake import AlreadyExistsError, InvalidInputError
 from aiolake.dataset import copy_rows
+from aiolake.dataset.copy_history import in_order
 from aiolake.dataset.refs import Branches
 from aiolake.stores.local import LocalStore
 from tests.dataset.helpers import new_url, stored
@@ -142,6 +143,46 @@ async def test_an_expired_past_is_not_copied(tmp_path: Path) -> None:
             assert not (await aiolake.gc(copy, grace=timedelta(0))).keys
         with pytest.raises(aiolake.SnapshotExpiredError):
             await aiolake.open_dataset(tmp_path / "b", snapshot=2)
+
+
+async def test_while_an_expired_past_is_copied_only_the_newest_can_be_opened(tmp_path: Path) -> None:
+    """Its objects do not come along, so its snapshots would be without their rows."""
+    async with await made(tmp_path / "a") as ds:
+        await aiolake.optimize(ds)
+        await aiolake.expire(ds, below=ds.snapshot)
+        await aiolake.gc(ds, grace=timedelta(0))
+        expected = (await ds.read(slice(None), columns=["key"]))["key"]
+        n_opened = n_refused = stop_after = 0
+        while await _cut_short(ds, tmp_path / f"{stop_after}", True, stop_after) is None:
+            try:
+                async with aiolake.open_dataset(tmp_path / f"{stop_after}") as copy:
+                    assert (await copy.read(slice(None), columns=["key"]))["key"] == expected
+                n_opened += 1
+            except (aiolake.NotFoundError, aiolake.CorruptDataError):
+                assert n_opened == 0
+                n_refused += 1
+            stop_after += 1
+        assert min(n_opened, n_refused) > 2
+        await aiolake.copy_dataset(ds, tmp_path / f"{stop_after - 3}", history=True)
+        async with aiolake.open_dataset(tmp_path / f"{stop_after - 3}") as copy:
+            await assert_same(ds, copy)
+            assert await copy.history.list() == await ds.history.list()
+
+
+@pytest.mark.parametrize(
+    ("missing", "kept", "expire_below", "expected"),
+    [
+        ([1, 2, 3], [2], 0, [1, 2, 3]),
+        ([4, 5, 6], [5], 4, [4, 5, 6]),
+        ([4, 5, 6, 7], [5], 6, [7, 5, 6, 4]),
+        ([1, 2, 3, 4, 5, 6], [2, 5, 6], 5, [6, 5, 2, 4, 3, 1]),
+        ([], [], 7, []),
+    ],
+)
+def test_the_order_of_entries(
+    missing: list[int], kept: list[int], expire_below: int, expected: list[int]
+) -> None:
+    assert in_order(missing, kept, expire_below) == expected
 
 
 @pytest.mark.parametrize("history", [False, True])
