@@ -54,10 +54,12 @@ class Keeper:
     def fly(self, lease: Lease, flight: Flight) -> None:
         """Run a renewal that belongs to nobody who waits for it."""
         try:
-            self._tasks.start(lease.fly(flight), name="aiolake renewal")
+            task = self._tasks.start(lease.fly(flight), name="aiolake renewal")
         except ClosedError:
             lease.abandon(flight)
             raise
+        # One that is cancelled before its first step does nothing at all, and others wait for it.
+        task.add_done_callback(lambda _: lease.abandon(flight))
 
     def keep(self, lease: Lease) -> None:
         """Renew a lease from now on, for as long as a store holds it."""

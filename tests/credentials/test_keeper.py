@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from aiolake._aio import map_concurrently
+from aiolake._aio import Tasks, map_concurrently
 from aiolake.credentials.cell import Cell
 from aiolake.credentials.hostcache import HostCache
 from aiolake.credentials.keeper import Keeper
@@ -203,7 +203,7 @@ class TestServers:
 
         async def fetch() -> Credential:
             source.n_fetches += 1
-            return BearerCredential("always the same")
+            return BearerCredential("always-the-same")
 
         source.fetch = fetch  # type: ignore[method-assign]
         n_sent = 0
@@ -216,7 +216,7 @@ class TestServers:
         async with Keeper(clock) as keeper:
             lease = keeper.lease(source)
             for _ in range(3):
-                with pytest.raises(CredentialExpiredError, match="source gives no newer one"):
+                with pytest.raises(CredentialExpiredError, match="gives no newer one"):
                     await send_leased(lease, send)
         assert n_sent == 1
         assert source.n_fetches < 10
@@ -330,6 +330,19 @@ class TestCancellation:
             waiting = group.create_task(_error(keeper.lease(source).get))
             await asyncio.sleep(0.01)
         assert isinstance(waiting.result(), AiolakeError)
+
+    async def test_closing_before_a_fetch_has_begun_lets_others_fetch(self) -> None:
+        """Its task is cancelled before its first step, and so cannot say that it gave up."""
+        clock = FakeClock()
+        source = Source(clock)
+        async with asyncio.timeout(2):
+            async with Tasks() as tasks, Keeper(clock) as first, Keeper(clock) as second:
+                waiting = tasks.start(first.lease(source).get(), name="get")
+                await asyncio.sleep(0)  # it has started the renewal, which has not begun
+                await first.aclose()
+                assert source.n_fetches == 0
+                assert token(await second.lease(source).get()) == "t1"
+                waiting.cancel()
 
     async def test_a_lease_that_nobody_holds_is_renewed_no_more(self) -> None:
         clock = FakeClock()
