@@ -17,6 +17,7 @@ def check_keys(
     scheme: str,
     *,
     either_case: Collection[str] = (),
+    others: str = "",
 ) -> dict[str, Any]:
     """The entries that have a value, by known names.
 
@@ -25,6 +26,7 @@ def check_keys(
         known: Names, in lower case.
         scheme: For messages: ``s3``.
         either_case: Names that may be written in upper case too.
+        others: What else may be given, for who means none of them.
 
     Raises:
         InvalidInputError: An unknown name, or one in upper case; says the right one.
@@ -34,7 +36,7 @@ def check_keys(
         if isinstance(name, str) and name.lower() in either_case:
             name = name.lower()
         if name not in known:
-            raise InvalidInputError(_unknown(name, known, scheme), scheme=scheme)
+            raise InvalidInputError(_unknown(name, known, scheme, others), scheme=scheme)
         if name in out:
             raise InvalidInputError(f"creds= of {scheme}:// has {name!r} twice", scheme=scheme)
         if value is not None:
@@ -42,7 +44,7 @@ def check_keys(
     return out
 
 
-def _unknown(name: Any, known: Collection[str], scheme: str) -> str:
+def _unknown(name: Any, known: Collection[str], scheme: str, others: str) -> str:
     if not isinstance(name, str):
         return f"the keys of creds= are text, got one of type {type(name).__name__}"
     start = f"creds= of {scheme}:// has no key {name!r}"
@@ -51,14 +53,14 @@ def _unknown(name: Any, known: Collection[str], scheme: str) -> str:
     near = difflib.get_close_matches(name.lower(), known, n=1, cutoff=0.6)
     if near:
         return f"{start}; did you mean {near[0]!r}?"
-    return f"{start}; there are {', '.join(sorted(known))}"
+    return f"{start}; there are {', '.join(sorted(known))}{others}"
 
 
 def text_of(creds: Mapping[str, Any], name: str, scheme: str) -> str | None:
     """A value that must be text, and not empty; ``None`` where it is not given.
 
     Raises:
-        InvalidInputError: It is something else, is empty, or has spaces around it.
+        InvalidInputError: It is something else, is empty, or has spaces or a line break around it.
     """
     value = creds.get(name)
     if value is None:
@@ -68,13 +70,18 @@ def text_of(creds: Mapping[str, Any], name: str, scheme: str) -> str | None:
             f"{name!r} in creds= of {scheme}:// must be text, got {type(value).__name__}",
             scheme=scheme,
         )
-    if not value or value != value.strip():
-        problem = "is empty" if not value.strip() else "has spaces around it"
-        raise InvalidInputError(
-            f"{name!r} in creds= of {scheme}:// {problem}; is the variable it comes from set?",
-            scheme=scheme,
-        )
+    problem = _text_problem(value)
+    if problem is not None:
+        raise InvalidInputError(f"{name!r} in creds= of {scheme}:// {problem}", scheme=scheme)
     return value
+
+
+def _text_problem(value: str) -> str | None:
+    if not value.strip():
+        return "is empty; is the variable it comes from set?"
+    if value != value.strip():
+        return "has spaces or a line break around it, as texts read from files do; strip it"
+    return None
 
 
 def alternative(creds: Mapping[str, Any], names: Collection[str], scheme: str) -> str | None:

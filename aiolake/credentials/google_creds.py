@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Any, TypeAlias
 
 from aiolake.credentials.dicts import check_keys, text_of
-from aiolake.credentials.google_json import GoogleJson, read
+from aiolake.credentials.google_json import GoogleJson, looks_like, read
 from aiolake.credentials.values import AnonymousCredential, BearerCredential, Credential
 from aiolake.errors import InvalidInputError
 
@@ -229,7 +229,7 @@ def _source_in(given: Mapping[Any, Any]) -> Source:
     if "type" in given or "private_key" in given:
         json = {key: value for key, value in given.items() if key not in _OPTIONS}
         return Key(read(json, "the dict in creds="))
-    keys = check_keys(given, _KEYS, "gcs")
+    keys = check_keys(given, _KEYS, "gcs", others=_or_an_account(given))
     if "gcs_oauth_token" in given:
         if "credentials" in keys:
             raise InvalidInputError(
@@ -241,6 +241,14 @@ def _source_in(given: Mapping[Any, Any]) -> Source:
     inner = keys.get("credentials")
     source = _source_in(inner) if isinstance(inner, Mapping) else _source(inner)
     return _with_client(source, keys)
+
+
+def _or_an_account(given: Mapping[Any, Any]) -> str:
+    """What a dict may have been meant for."""
+    seems = looks_like(given)
+    if seems is not None:
+        return f"; it seems to be {seems}"
+    return "; or all of a service account's JSON, which has 'type': 'service_account'"
 
 
 def _with_client(source: Source, given: Mapping[str, Any]) -> Source:
@@ -266,7 +274,7 @@ def _static(given: Mapping[str, Any]) -> Static:
     if not isinstance(token, str) or not token.strip() or any(map(str.isspace, token)):
         raise InvalidInputError(
             "'gcs_oauth_token' in creds= must be an access token, a text without spaces or line "
-            f"breaks; got {'an empty one' if token == '' else type(token).__name__}"
+            f"breaks, as 'gcloud auth print-access-token' prints it; got {_seen(token)}"
         )
     expires = given.get("expires_at")
     if expires is not None and (not isinstance(expires, datetime) or expires.tzinfo is None):
@@ -275,6 +283,12 @@ def _static(given: Mapping[str, Any]) -> Static:
             f"datetime.now(UTC) + timedelta(hours=1); got {type(expires).__name__}"
         )
     return Static(BearerCredential(token, expires))
+
+
+def _seen(token: Any) -> str:
+    if not isinstance(token, str):
+        return type(token).__name__
+    return "one with them; strip it" if token.strip() else "an empty one"
 
 
 def _verify(value: Any) -> bool | str:

@@ -8,7 +8,7 @@ from typing import Any
 
 from aiolake.errors import InvalidInputError
 
-__all__ = ["KINDS", "GoogleJson", "Metadata", "read"]
+__all__ = ["KINDS", "GoogleJson", "Metadata", "looks_like", "read"]
 
 KINDS: dict[str, tuple[str, ...]] = {
     "service_account": ("client_email", "private_key"),
@@ -95,6 +95,11 @@ def read(info: Any, where: str) -> GoogleJson:
     return GoogleJson(str(kind), info)
 
 
+def looks_like(info: Mapping[Any, Any]) -> str | None:
+    """What a parsed JSON seems to be, in words."""
+    return next((words for keys, words in _LOOK_LIKE if all(key in info for key in keys)), None)
+
+
 def _what_it_is(info: Mapping[str, Any], where: str) -> str:
     kind = info.get("type")
     lacks = [key for key in ("type", *KINDS["service_account"]) if not info.get(key)]
@@ -102,7 +107,7 @@ def _what_it_is(info: Mapping[str, Any], where: str) -> str:
         known = ", ".join(map(repr, KINDS))
         return f"{where} is of the type {str(kind)[:60]!r}, which is not known; known are {known}"
     message = f"{where} is no service-account JSON: {_listed(lacks)} is missing"
-    looks = next((words for keys, words in _LOOK_LIKE if all(key in info for key in keys)), None)
+    looks = looks_like(info)
     if looks is not None:
         return f"{message}; it seems to be {looks}"
     shown = _listed(sorted(map(str, info))[:6]) if info else "nothing"

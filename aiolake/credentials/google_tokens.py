@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import re
 import socket
+import ssl
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from typing import Any
@@ -117,5 +119,20 @@ def _unreachable(error: BaseException, source: str, tried: str | None) -> Aiolak
             "run 'gcloud auth application-default login', or give creds= (a service-account JSON, "
             "'browser', or 'anonymous' for a public bucket)"
         )
-    words = str(error) or type(error).__name__
-    return TransientStoreError(f"the token endpoint of {source} could not be reached: {words}")
+    host = getattr(error, "host", None)
+    where = "" if host is None else f", {host}:{getattr(error, 'port', '')},"
+    return TransientStoreError(
+        f"the token endpoint of {source}{where} could not be reached ({_in_words(cause)}); check "
+        "the network, its proxy (HTTPS_PROXY), and token_uri in the JSON"
+    )
+
+
+def _in_words(cause: BaseException) -> str:
+    """Without the addresses that the loop and aiohttp put into their messages."""
+    if isinstance(cause, ssl.SSLError):
+        return f"TLS failed: {cause.reason}"
+    if isinstance(cause, socket.gaierror):
+        return f"its name is not known: {cause.strerror}"
+    if isinstance(cause, OSError) and cause.errno:
+        return os.strerror(cause.errno)
+    return str(cause) or type(cause).__name__

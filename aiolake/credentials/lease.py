@@ -298,7 +298,8 @@ def _ended(held: Held, source: str, now: datetime) -> str:
     """That a credential is not good any more, and since when. Pure."""
     expires = held.credential.expires_at
     if expires is None:
-        return f"the credential of {source} expired"
+        how = "was refused as expired" if held.refused else "expired"
+        return f"the credential of {source} {how}"
     if expires <= now:
         return f"the credential of {source} expired at {expires:%Y-%m-%d %H:%M:%S}Z"
     return (

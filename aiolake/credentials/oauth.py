@@ -74,7 +74,9 @@ async def exchange(
         raise UnauthenticatedError(f"{what} has an address that is no URL: {error}") from error
     except httpx.HTTPError as error:
         words = str(error) or type(error).__name__
-        raise TransientStoreError(f"{what} could not be reached: {words}") from error
+        raise TransientStoreError(
+            f"{what} could not be reached ({words}); check the network, and its proxy (HTTPS_PROXY)"
+        ) from error
     named = {name.lower(): value for name, value in response.headers.items()}
     return Answer(response.status_code, named, response.content)
 

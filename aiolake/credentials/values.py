@@ -79,11 +79,21 @@ class BearerCredential(_Secret, frozen=True):
         token: Without ``Bearer``.
         expires_at: When it ends, aware; ``None`` if that is not known.
         quota_project: The project of Google's whose quota requests count against, if they name one.
+
+    Raises:
+        InvalidInputError: The token holds a space or a line break, which no header may.
     """
 
     token: str
     expires_at: datetime | None = None
     quota_project: str | None = None
+
+    def __post_init__(self) -> None:
+        if any(map(str.isspace, self.token)):
+            raise InvalidInputError(
+                "an access token holds a space or a line break, as texts read from files do; strip "
+                "it, and leave 'Bearer' out"
+            )
 
 
 class AccountKeyCredential(_Secret, frozen=True):

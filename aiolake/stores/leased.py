@@ -30,6 +30,21 @@ async def send_leased(lease: Lease, send: Callable[[Credential], Awaitable[T]]) 
     credential = lease.current() or await lease.get()
     try:
         return await send(credential)
-    except CredentialExpiredError:
-        credential = await lease.renewed(credential)
+    except CredentialExpiredError as refusal:
+        credential = await _another(lease, credential, refusal)
     return await send(credential)
+
+
+async def _another(
+    lease: Lease, refused: Credential, refusal: CredentialExpiredError
+) -> Credential:
+    """One that is newer; where there is none, the server's words are told too."""
+    try:
+        return await lease.renewed(refused)
+    except CredentialExpiredError as error:
+        why = (
+            f"renewing it failed: {error.__cause__}"
+            if error.__cause__ is not None
+            else f"{lease.source} gives no newer one: log in again, or give new keys"
+        )
+        raise CredentialExpiredError(f"{refusal.message}; {why}", **refusal.context) from error

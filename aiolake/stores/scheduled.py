@@ -6,7 +6,7 @@ from collections.abc import Callable, Coroutine, Sequence
 from functools import partial
 from typing import Any, TypeVar
 
-from aiolake.errors import InvalidInputError, ThrottledError, TransientStoreError
+from aiolake.errors import InvalidInputError, StoreError, ThrottledError, TransientStoreError
 from aiolake.stores.base import (
     Begun,
     Buffer,
@@ -32,6 +32,7 @@ _WHOLE_NBYTES = 1 << 20
 entries, lists, hints) is smaller."""
 
 _DELETE_BATCH = 1000
+_IN_WORDS = {"get": "read", "get_range": "read", "head": "read", "put": "write"}
 
 
 class ScheduledStore:
@@ -224,4 +225,15 @@ class ScheduledStore:
         await self._store.aclose()
 
     async def _run(self, verb: str, nbytes: int, send: Callable[[], Coroutine[Any, Any, T]]) -> T:
-        return await self._scheduler.run(verb, nbytes, send, covered=self._covered)
+        try:
+            return await self._scheduler.run(verb, nbytes, send, covered=self._covered)
+        except StoreError as error:
+            _locate(error, verb, self._store.url)
+            raise
+
+
+def _locate(error: StoreError, verb: str, url: str) -> None:
+    """Say what was attempted, and on what: a connection knows its server alone."""
+    if "host" in error.context and "url" not in error.context:
+        error.message = f"could not {_IN_WORDS.get(verb, verb)} in {url}: {error.message}"
+        error.context["url"] = url

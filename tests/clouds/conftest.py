@@ -10,6 +10,9 @@ def pytest_itemcollected(item: pytest.Item) -> None:
     spec = getattr(item, "callspec", None)
     if isinstance(item, pytest.Function) and spec is not None and "cloud" in spec.params:
         item.fixturenames.append(CLOUDS[spec.params["cloud"]].server)
+    if isinstance(item, pytest.Function) and spec is not None and "refused" in spec.params:
+        server = spec.params["refused"].server
+        item.fixturenames.append("fake_gcs" if server == "google" else server)
 
 
 @pytest.fixture(params=tried_clouds())

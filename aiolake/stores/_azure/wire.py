@@ -176,4 +176,5 @@ class Wire:
             "account, spelled right, and the network up? An account of another cloud, or behind a "
             "private endpoint, needs endpoint_url in creds=",
             host=host,
+            url=self._place.url,
         )

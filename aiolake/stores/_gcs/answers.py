@@ -185,7 +185,17 @@ def _denied(said: Said, attempt: Attempt) -> str:
     lacks = named[0] if named is not None else _ROLES[attempt.verb]
     return (
         f"the credential of {attempt.source} lacks {lacks}; have it granted on the bucket "
-        f"{attempt.bucket!r}, or use another credential"
+        f"{attempt.bucket!r}, or use another credential{_or_missing(attempt)}"
+    )
+
+
+def _or_missing(attempt: Attempt) -> str:
+    """What Google calls forbidden, though it is not there."""
+    if attempt.verb not in ("get", "head"):
+        return ""
+    return (
+        "; to who lacks storage.objects.list, Google says the same of what is not there: check the "
+        "address too"
     )
 
 

@@ -58,7 +58,7 @@ class Refusal:
         """What it said, for messages."""
         if not self.code:
             return f"HTTP {self.status}"
-        return f"{self.code}: {self.message}" if self.message else self.code
+        return f"{self.code}: {self.message.rstrip('.')}" if self.message else self.code
 
 
 def read_refusal(status: int, headers: Mapping[str, str], body: Buffer) -> Refusal:
@@ -120,7 +120,8 @@ def error_for(refusal: Refusal, what: str, place: Place, key: str | None, url: s
     if status == 403:
         return PermissionDeniedError(
             f"{said}; the credential may not do this: it needs s3:{_permission(what)} on the "
-            "bucket, and kms:Decrypt / kms:GenerateDataKey where objects are encrypted with KMS",
+            "bucket, and kms:Decrypt / kms:GenerateDataKey where objects are encrypted with KMS"
+            f"{_or_missing(what)}",
             **facts,
         )
     if status in (301, 307) or code == "PermanentRedirect":
@@ -146,6 +147,15 @@ def _of_credential(code: str, said: str, facts: dict[str, str]) -> AiolakeError:
         )
     return UnauthenticatedError(
         f"{said}; check aws_secret_access_key for a missing character, and region_name", **facts
+    )
+
+
+def _or_missing(what: str) -> str:
+    """What S3 calls forbidden, though it is not there."""
+    if _permission(what) != "GetObject":
+        return ""
+    return (
+        "; to who lacks s3:ListBucket, S3 says the same of what is not there: check the address too"
     )
 
 

@@ -37,12 +37,13 @@ def connection_failure(error: BaseException, origin: Origin, what: str) -> Aiola
     if isinstance(cause, socket.gaierror):
         return TransientStoreError(
             f"{what}: the name {origin.host!r} is not known ({cause.strerror}); check the "
-            "address's spelling, endpoint_url, and the network",
+            "address's spelling, endpoint_url (of AWS: the region) in creds=, and the network",
             host=origin.host,
         )
     if isinstance(cause, ConnectionRefusedError) or _errno(cause) == errno.ECONNREFUSED:
         return TransientStoreError(
-            f"{what}: nothing listens at {origin.url}; is the server running, and the port right?",
+            f"{what}: nothing listens at {origin.url}; is the server running, and the port right "
+            "(endpoint_url in creds=)?",
             host=origin.host,
         )
     if _errno(cause) in (errno.ENETUNREACH, errno.EHOSTUNREACH, errno.EADDRNOTAVAIL):
@@ -51,8 +52,9 @@ def connection_failure(error: BaseException, origin: Origin, what: str) -> Aiola
             host=origin.host,
         )
     words = str(cause) or type(cause).__name__
+    hint = "; if the server speaks TLS, its address is https://" if origin.scheme == "http" else ""
     return TransientStoreError(
-        f"{what}: the connection to {origin.url} was lost ({words})", host=origin.host
+        f"{what}: the connection to {origin.url} was lost ({words}){hint}", host=origin.host
     )
 
 

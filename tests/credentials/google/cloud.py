@@ -30,7 +30,14 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 from yarl import URL
 
-__all__ = ["AWS_TYPE", "EMAIL", "Cloud", "client_secrets", "running_cloud"]
+__all__ = [
+    "AWS_TYPE",
+    "EMAIL",
+    "Cloud",
+    "another_private_key",
+    "client_secrets",
+    "running_cloud",
+]
 
 AWS_TYPE = "urn:ietf:params:aws:token-type:aws4_request"
 EMAIL = "job@pro.iam.gserviceaccount.com"
@@ -48,15 +55,20 @@ def _key() -> rsa.RSAPrivateKey:
 @functools.cache
 def private_key() -> str:
     """The service account's, as its JSON holds it."""
-    return (
-        _key()
-        .private_bytes(
-            serialization.Encoding.PEM,
-            serialization.PrivateFormat.PKCS8,
-            serialization.NoEncryption(),
-        )
-        .decode()
-    )
+    return _pem(_key())
+
+
+def another_private_key() -> str:
+    """One that the token endpoint does not know."""
+    return _pem(rsa.generate_private_key(public_exponent=65537, key_size=2048))
+
+
+def _pem(key: rsa.RSAPrivateKey) -> str:
+    return key.private_bytes(
+        serialization.Encoding.PEM,
+        serialization.PrivateFormat.PKCS8,
+        serialization.NoEncryption(),
+    ).decode()
 
 
 @dataclass
@@ -79,6 +91,7 @@ class Cloud:
         refresh_tokens: Those that were not revoked.
         codes: Challenges and redirects of codes not exchanged yet.
         seen: The last form of each endpoint.
+        denied: Permissions of the store that nobody has: ``storage.objects.list``.
     """
 
     url: str = ""
@@ -96,6 +109,7 @@ class Cloud:
     refresh_tokens: set[str] = field(default_factory=lambda: {"refresh-1"})
     codes: dict[str, tuple[str, str]] = field(default_factory=dict)
     seen: dict[str, Mapping[str, Any]] = field(default_factory=dict)
+    denied: set[str] = field(default_factory=set)
 
     def account(self, **changes: Any) -> dict[str, Any]:
         """The JSON of a service account whose tokens this gives."""
@@ -255,6 +269,13 @@ class _Handlers:
         if not cloud.is_good(_bearer(request)):
             cloud.refused += 1
             return web.json_response(_error(401, "authError", "Invalid Credentials"), status=401)
+        permission = _permission(request)
+        if permission in cloud.denied:
+            message = (
+                f"{EMAIL} does not have {permission} access to the Google Cloud Storage bucket. "
+                f"Permission '{permission}' denied on resource (or it may not exist)."
+            )
+            return web.json_response(_error(403, "forbidden", message), status=403)
         assert cloud.upstream is not None
         if request.path.startswith("/upload/"):
             cloud.uploads[request.query["uploadType"]] += 1
@@ -278,6 +299,12 @@ class _Handlers:
     async def aclose(self) -> None:
         if self._session is not None:
             await self._session.close()
+
+
+def _permission(request: web.Request) -> str:
+    if request.method != "GET":
+        return "storage.objects.create"
+    return "storage.objects.list" if request.path.endswith("/o") else "storage.objects.get"
 
 
 def _error(status: int, reason: str, message: str) -> dict[str, Any]:

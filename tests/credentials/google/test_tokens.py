@@ -16,6 +16,7 @@ from aiolake.credentials.google_creds import parse
 from aiolake.credentials.values import BearerCredential
 from aiolake.errors import InvalidInputError, TransientStoreError, UnauthenticatedError
 from tests.credentials.google.cloud import AWS_TYPE, EMAIL, Cloud, running_cloud
+from tests.servers.processes import free_port
 
 
 @pytest.fixture
@@ -294,6 +295,27 @@ async def test_an_endpoint_that_fails_may_mend(cloud: Cloud) -> None:
         with pytest.raises(TransientStoreError):
             await fetched(cloud.account())
     assert cloud.is_good((await fetched(cloud.account())).token)
+
+
+@pytest.mark.parametrize(
+    ("uri", "words"),
+    [
+        (
+            "http://127.0.0.1:{port}/token",
+            r"127\.0\.0\.1:\d+, .*\(Connection refused\)",
+        ),
+        ("https://nowhere.invalid/token", r"nowhere\.invalid:443, .*its name is not known"),
+        ("https://{authority}/token", "TLS failed: WRONG_VERSION_NUMBER"),
+    ],
+)
+async def test_an_endpoint_that_cannot_be_reached(cloud: Cloud, uri: str, words: str) -> None:
+    authority = cloud.url.removeprefix("http://")
+    found = cloud.account(token_uri=uri.format(port=free_port(), authority=authority))
+    with pytest.raises(TransientStoreError, match=words) as caught:
+        await fetched(found)
+    assert "check the network, its proxy (HTTPS_PROXY), and token_uri in the JSON" in str(
+        caught.value
+    )
 
 
 async def test_an_answer_without_a_token_is_none(cloud: Cloud) -> None:

@@ -14,6 +14,7 @@ from aiolake.stores.transport.values import Response
 __all__ = ["Connection", "Done", "LostError", "StalledError"]
 
 
+_ENDED = "the server ended it before its answer"
 Done: TypeAlias = Callable[[Response | None, Exception | None], None]
 
 
@@ -109,7 +110,7 @@ class Connection(asyncio.BufferedProtocol):
         try:
             if not self.alive:
                 self._reader = None
-                raise LostError
+                raise LostError(_ENDED)
             self.begin(request, method, done)
             return await waiter
         except BaseException:
@@ -166,7 +167,7 @@ class Connection(asyncio.BufferedProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """As asyncio's protocols."""
         self.usable = False
-        error = LostError()
+        error = LostError(_ENDED)
         error.__cause__ = exc
         self._fail(error)
         self._ended(self)
