@@ -17,6 +17,7 @@ from pathlib import Path
 
 import msgspec
 
+from aiolake._aio import on_child
 from aiolake.credentials.provider import Provider, digest
 from aiolake.credentials.timing import Held
 from aiolake.credentials.values import (
@@ -97,12 +98,13 @@ class HostCache:
         """Held across the renewal; polled, since a lock that waits would hold a thread."""
         flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
         fd = os.open(self._directory / f"{name}.lock", flags, 0o600)
+        _locks.add(fd)
         try:
             while not _try_lock(fd):  # noqa: ASYNC110 another process holds it
                 await asyncio.sleep(_POLL_S)
             yield
         finally:
-            os.close(fd)  # gives the lock back
+            _give_back(fd)
 
     def _load(self, name: str, now: datetime) -> Credential | None:
         """What lies there, if most of its life does not lie behind it."""
@@ -134,6 +136,28 @@ class HostCache:
         new.replace(self._directory / name)
 
 
+_locks: set[int] = set()
+"""Open files of this process that hold a lock, or wait for one."""
+
+
+def _give_back(fd: int) -> None:
+    if fd not in _locks:
+        return  # its parent's, closed when this process was forked
+    _locks.discard(fd)
+    fcntl.flock(fd, fcntl.LOCK_UN)
+    os.close(fd)
+
+
+def _after_fork() -> None:
+    """A child has its parent's lock too, and would hold it on when the parent is gone."""
+    for fd in _locks:
+        os.close(fd)
+    _locks.clear()
+
+
+on_child(_after_fork)
+
+
 def _try_lock(fd: int) -> bool:
     try:
         fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -147,5 +171,6 @@ def _is_newer(found: Credential, before: Held | None) -> bool:
         return True
     if found == before.credential:
         return False
+    # Not later: what a vendor's cache or a command gives may end at one time, again and again.
     ours, theirs = before.credential.expires_at, found.expires_at
-    return ours is None or (theirs is not None and theirs > ours)
+    return ours is None or (theirs is not None and theirs >= ours)
