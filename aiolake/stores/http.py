@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import NoReturn
 
 from aiolake.credentials.http_creds import Linked, parse, provider_of
@@ -22,6 +22,7 @@ from aiolake.errors import (
 from aiolake.options import Options
 from aiolake.stores._http.answers import (
     etag_of,
+    exactly,
     part_of,
     refusal,
     says_ranges,
@@ -29,10 +30,19 @@ from aiolake.stores._http.answers import (
     too_large,
 )
 from aiolake.stores._http.place import Place, place_of, redirected, shown
-from aiolake.stores.base import Buffer, CostModel, CreateOutcome, Listing, ListPage, ObjectMeta
+from aiolake.stores.base import (
+    Begun,
+    Buffer,
+    CostModel,
+    CreateOutcome,
+    Listing,
+    ListPage,
+    ObjectMeta,
+)
 from aiolake.stores.checks import check_key, check_limit, check_range
 from aiolake.stores.leased import send_leased
 from aiolake.stores.network import Network
+from aiolake.stores.transport.lane.head import request_bytes
 from aiolake.stores.transport.values import Origin, Response, Tls
 from aiolake.urls import Address
 
@@ -109,6 +119,8 @@ class HttpStore:
         self._network = network
         self._headers = {**_HEADERS, **headers}
         self._knows_ranges = False
+        self._shows_ranges = False
+        self._redirects = False
         self._warned = False
         self._closed = False
 
@@ -157,6 +169,28 @@ class HttpStore:
             return b""
         response = await self._range(key, start, stop, {}, (200, 206, 416))
         return part_of(response, self._shown(key), self.url, start, stop)
+
+    def begin_range(
+        self, key: str, start: int, stop: int, done: Callable[[Buffer | None], None]
+    ) -> Begun | None:
+        """As ``get_range``, of a server that has sent parts and has not sent on, where a token and
+        a connection are at hand."""
+        credential = None if self._lease is None else self._lease.current()
+        if self._lease is not None and credential is None:
+            return None
+        if not self._shows_ranges or self._redirects or start >= stop or self._closed:
+            return None
+        self._check(key)
+        span = {"Range": f"bytes={start}-{stop - 1}"}
+        headers = {**self._headers, **span, **_bearer(credential)}
+        request = request_bytes("GET", self._target(key), self._origin.authority, headers)
+
+        def ended(response: Response | None) -> None:
+            if response is not None:
+                self._learn(response)
+            done(None if response is None else exactly(response, start, stop))
+
+        return self._network.transport.begin(self._origin, "GET", request, ended)
 
     async def get_matching(
         self, key: str, start: int, stop: int | None, etag: str
@@ -235,6 +269,12 @@ class HttpStore:
             url=self.url,
         )
 
+    def _learn(self, response: Response) -> None:
+        """What an answer to a request for a part shows of the server."""
+        if response.status in (200, 206):
+            self._shows_ranges = response.status == 206
+        self._redirects = self._redirects or response.status in _MOVED
+
     async def _range(
         self,
         key: str,
@@ -247,6 +287,7 @@ class HttpStore:
             await self._expect_ranges(key)
         span = f"bytes={start}-{'' if stop is None else stop - 1}"
         response = await self._send("get", key, {**headers, "Range": span}, good=good)
+        self._learn(response)
         if response.status == 200 and (start or stop is not None) and not self._warned:
             self._warned = True
             _log.warning("%s knows no ranges: whole objects come for parts of them", self.url)
@@ -306,6 +347,8 @@ class HttpStore:
             origin, new = redirected(origin, target, response.headers.get("location"), self.url)
             if origin != self._origin and new == target and response.status in (301, 308):
                 self._origin = origin  # for good: TLS from now on
+            else:
+                self._redirects = True
             target = new
         raise StoreError(f"{self.url}: the server sends in circles", url=self.url)
 

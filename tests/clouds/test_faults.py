@@ -2,69 +2,40 @@
 
 from __future__ import annotations
 
-import asyncio
-import random
 import re
 from dataclasses import replace
-from datetime import timedelta
-from time import monotonic
 from typing import Any
-from unittest import mock
 from xml.etree import ElementTree
 
 import pytest
 
 import aiolake
-from aiolake import Bytes, StoreError, Tensor
-from aiolake._aio import Tasks, map_concurrently
-from aiolake.options import Options
+from aiolake import StoreError
 from aiolake.stores.azure import AzureStore
 from aiolake.stores.base import CostModel
 from aiolake.stores.gcs import GcsStore
 from aiolake.stores.s3 import S3Store
-from aiolake.stores.transport.client import Transport
 from aiolake.testing import (
     Answered,
-    ClosedInside,
-    Delayed,
     FaultProxy,
-    Flipped,
     Lost,
     ProxyRule,
     ResetBefore,
-    ResetInside,
     Rewritten,
-    Stalled,
     Stripped,
+)
+from tests.clouds.faulty import (
+    N_READS,
+    OPTIONS,
+    SCHEMA,
+    THROTTLED,
+    blob,
+    filled,
+    reads_hold,
 )
 from tests.clouds.places import CLOUDS, Cloud
 from tests.scale import pick
 from tests.servers.s3 import S3Server
-
-N_READS = pick(400, 10_000)
-N_CANCELS = pick(300, 2_000)
-N_AFTER = pick(300, 1_000)
-SCHEMA: dict[str, aiolake.ColumnType | type] = {"n": Tensor("int64"), "blob": Bytes()}
-OPTIONS = Options(stall_timeout=timedelta(seconds=0.4), max_attempts=8, cache_bytes=1 << 20)
-THROTTLED = Answered(
-    503,
-    b"<?xml version='1.0'?><Error><Code>SlowDown</Code><Message>Slower.</Message></Error>",
-    {"Retry-After": "0"},
-)
-READ_FAULTS = [
-    ProxyRule(THROTTLED, 0.05, "GET"),
-    ProxyRule(ResetBefore(), 0.02, "GET"),
-    ProxyRule(ResetInside(), 0.03, "GET"),
-    ProxyRule(ClosedInside(), 0.03, "GET"),
-    ProxyRule(Stalled(timedelta(seconds=3)), 0.01, "GET"),
-    # So far apart that hardly ever the second reading, the last one, is struck as well.
-    ProxyRule(Flipped(), method="GET", within="chunks", every=pick(97, 997)),
-    ProxyRule(Delayed(timedelta(milliseconds=200)), 0.05, "GET"),
-]
-
-
-def blob(i: int) -> bytes:
-    return random.Random(i).randbytes(2_000 + i % 700)
 
 
 def through(cloud: Cloud, proxy: FaultProxy) -> Cloud:
@@ -80,14 +51,6 @@ def server_of(cloud: Cloud) -> str:
     return match.group()
 
 
-async def filled(cloud: Cloud, n: int) -> None:
-    async with (
-        aiolake.create_dataset(cloud.url, SCHEMA, creds=cloud.creds) as ds,
-        ds.transaction() as tx,
-    ):
-        await tx.append({"n": i, "blob": blob(i)} for i in range(n))
-
-
 @pytest.mark.soak
 @pytest.mark.timeout(pick(120, 1_200))
 @pytest.mark.parametrize("n_rows", [1, 24])
@@ -97,68 +60,10 @@ async def test_reads_under_faults_and_cancellations(
     """Rows one at a time; or scattered ones in one call, which are sent in a burst."""
     for store in (AzureStore, GcsStore, S3Store):  # neighbours stay apart
         monkeypatch.setattr(store, "cost", CostModel(gap_bytes=0))
-    await filled(cloud, N_READS)
-    async with FaultProxy(server_of(cloud), READ_FAULTS) as proxy:
+    await filled(cloud.url, N_READS, cloud.creds)
+    async with FaultProxy(server_of(cloud)) as proxy:
         bad = through(cloud, proxy)
-        async with (
-            aiolake.Session(OPTIONS) as session,
-            aiolake.open_dataset(bad.url, creds=bad.creds, session=session) as ds,
-        ):
-            began = monotonic()
-
-            async def read(i: int) -> None:
-                row = await ds.read(i % N_READS)
-                assert (row["n"], row["blob"]) == (i % N_READS, blob(i % N_READS))
-
-            async def read_many(i: int) -> None:
-                rows = random.Random(i).sample(range(N_READS), n_rows)
-                found = await ds.read(rows)
-                assert found["n"].tolist() == rows
-                assert found["blob"] == [blob(row) for row in rows]
-
-            some, begun = read if n_rows == 1 else read_many, mock.Mock()
-            begin = Transport.begin_range
-
-            def counted(*args: Any) -> Any:
-                give_up = begin(*args)
-                if give_up is not None:
-                    begun()
-                return give_up
-
-            monkeypatch.setattr(Transport, "begin_range", counted)
-            order = random.Random(1).sample(range(N_READS), N_READS // n_rows)
-            await map_concurrently(some, order, limit=32 if n_rows == 1 else 3)
-            assert len(proxy.faults) == len({type(rule.fault) for rule in READ_FAULTS})
-            assert monotonic() - began < pick(60, 600)
-            await _cancelled_at_random(some)
-            proxy.rules = []
-            await map_concurrently(some, range(N_AFTER // n_rows), limit=32)
-            _nothing_is_left(session)
-    assert (begun.call_count > 50) == (n_rows > 1)
-    assert proxy.n_open == 0
-    assert proxy.n_most_open <= 2 * OPTIONS.max_inflight
-
-
-async def _cancelled_at_random(read: Any) -> None:
-    rng = random.Random(2)
-
-    async def cancelled(i: int) -> None:
-        async with Tasks() as tasks:
-            task = tasks.start(read(i), name="read")
-            await asyncio.sleep(rng.random() * 0.02)
-            task.cancel()
-            await asyncio.wait((task,))
-            assert task.cancelled() or task.exception() is None
-
-    await map_concurrently(cancelled, range(N_CANCELS), limit=32)
-
-
-def _nothing_is_left(session: aiolake.Session) -> None:
-    statistics = session.statistics()
-    assert (statistics.in_flight, statistics.waiting, statistics.inflight_bytes) == (0, 0, 0)
-    assert session._network.transport.statistics().in_use == 0
-    left = [task.get_name() for task in asyncio.all_tasks() if "aiolake" in task.get_name()]
-    assert [name for name in left if "keeper" not in name] == []
+        await reads_hold(proxy, bad.url, bad.creds, n_rows, monkeypatch)
 
 
 @pytest.mark.timeout(120)
@@ -199,7 +104,7 @@ async def test_a_store_that_ignores_create_only_is_found_out(cloud: Cloud) -> No
 async def test_another_server_with_a_bucket_of_that_name_is_tried_too(moto: S3Server) -> None:
     """That one store keeps create-only says nothing of another that has the same address."""
     cloud = CLOUDS["s3"].make(moto)
-    await filled(cloud, 1)
+    await filled(cloud.url, 1, cloud.creds)
     async with FaultProxy(moto.url, [ProxyRule(Stripped("if-none-match"))]) as proxy:
         bad = through(cloud, proxy)
         async with aiolake.open_dataset(bad.url, creds=bad.creds) as ds:

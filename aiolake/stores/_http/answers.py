@@ -10,7 +10,7 @@ from aiolake.stores.answers import status_error
 from aiolake.stores.base import Buffer
 from aiolake.stores.transport.values import Response
 
-__all__ = ["etag_of", "part_of", "refusal", "says_ranges", "size_of", "too_large"]
+__all__ = ["etag_of", "exactly", "part_of", "refusal", "says_ranges", "size_of", "too_large"]
 
 _SPAN = re.compile(r"bytes (\d+)-(\d+)/(\d+|\*)")
 _TOTAL = re.compile(r"bytes (?:\*|\d+-\d+)/(\d+)")
@@ -84,6 +84,14 @@ def part_of(response: Response, key: str, url: str, start: int, stop: int | None
         if first == start and inside and len(response.body) == last - first + 1:
             return response.body
     raise _other_range(response, key, url, start, stop)
+
+
+def exactly(response: Response, start: int, stop: int) -> Buffer | None:
+    """The bytes ``[start, stop)``, if the answer is of all of them and of nothing else."""
+    span = _SPAN.fullmatch(response.headers.get("content-range", ""))
+    if response.status != 206 or span is None or len(response.body) != stop - start:
+        return None
+    return response.body if (int(span[1]), int(span[2])) == (start, stop - 1) else None
 
 
 def _behind_the_end(response: Response, key: str, url: str, start: int) -> Buffer:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import base64
 import ssl
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from aiohttp import web
+from anyio.from_thread import start_blocking_portal
 
 from aiolake import urls
 from aiolake.options import Options
@@ -19,7 +20,7 @@ from aiolake.stores.http import HttpStore
 from aiolake.stores.network import Network
 from tests.servers.certificates import Certificate
 
-__all__ = ["Site", "opened", "served"]
+__all__ = ["Site", "opened", "served", "served_elsewhere"]
 
 Handler = Callable[[web.Request, Path], Awaitable[web.StreamResponse]]
 
@@ -108,6 +109,13 @@ async def served(site: Site, certificate: Certificate | None = None) -> AsyncIte
         yield site
     finally:
         await runner.cleanup()
+
+
+@contextmanager
+def served_elsewhere(site: Site) -> Iterator[Site]:
+    """As ``served``, on a loop and in a thread of its own: its tasks are not the test's."""
+    with start_blocking_portal() as portal, portal.wrap_async_context_manager(served(site)):
+        yield site
 
 
 @asynccontextmanager

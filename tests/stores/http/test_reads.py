@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -22,7 +23,8 @@ from aiolake.errors import (
     UnauthenticatedError,
 )
 from aiolake.stores import http
-from aiolake.stores.base import Listing, ObjectMeta
+from aiolake.stores.base import Buffer, Listing, ObjectMeta
+from aiolake.stores.http import HttpStore
 from tests.servers.certificates import make_certificate
 from tests.stores.http.server import Site, opened, served, without_ranges
 
@@ -267,6 +269,94 @@ async def test_an_answer_of_another_range_is_refused(site: Site) -> None:
     async with served(site), opened(site.url) as store:
         with pytest.raises(TransientStoreError, match="were asked for"):
             await store.get_range("a", 0, 4)
+
+
+async def begun(store: HttpStore, key: str, start: int, stop: int) -> Buffer | str | None:
+    """What a begun read brings; ``"not begun"`` where none is sent."""
+    told: asyncio.Future[Buffer | None] = asyncio.get_running_loop().create_future()
+    if store.begin_range(key, start, stop, told.set_result) is None:
+        return "not begun"
+    return await told
+
+
+async def test_reads_are_begun_once_the_server_has_sent_a_part(site: Site) -> None:
+    site.put("a b/ä", DATA)
+    async with served(site), opened(site.url, {"headers": {"X-Team": "blue"}}) as store:
+        await store.get("a b/ä")  # it says that it knows ranges, and has sent none
+        assert await begun(store, "a b/ä", 0, 4) == "not begun"
+        await store.get_range("a b/ä", 0, 4)
+        for start, stop in [(0, 1), (7, 4000), (len(DATA) - 1, len(DATA))]:
+            assert await begun(store, "a b/ä", start, stop) == DATA[start:stop]
+        assert site.headers[-1]["X-Team"] == "blue"
+        for key, start, stop in [("a b/ä", 100, 99_999), ("a b/ä", 99_998, 99_999), ("b", 0, 1)]:
+            assert await begun(store, key, start, stop) is None
+        assert await begun(store, "a b/ä", 7, 7) == "not begun"
+        with pytest.raises(InvalidInputError):
+            await begun(store, "../a", 0, 1)
+        give_up = store.begin_range("a b/ä", 0, 4000, lambda _: pytest.fail("it was given up"))
+        assert give_up is not None
+        give_up()
+        assert bytes(await store.get_range("a b/ä", 0, 4)) == DATA[:4]
+        await store.aclose()
+        assert await begun(store, "a b/ä", 0, 4) == "not begun"
+
+
+async def test_a_begun_read_takes_no_answer_of_another_range(site: Site) -> None:
+    async def wrong(request: web.Request, path: Path) -> web.StreamResponse:
+        headers = {"Content-Range": "bytes 1-4/100"}
+        return web.Response(status=206, body=b"1234", headers=headers)
+
+    site.put("a", DATA)
+    async with served(site), opened(site.url) as store:
+        await store.get_range("a", 0, 4)
+        site.handler = wrong
+        assert await begun(store, "a", 0, 4) is None
+        assert await begun(store, "a", 1, 5) == b"1234"
+        site.handler = without_ranges
+        assert await begun(store, "a", 0, 4) is None
+        assert await begun(store, "a", 0, 4) == "not begun"  # of whole objects one was enough
+
+
+async def test_no_read_is_begun_where_the_server_sends_on(site: Site) -> None:
+    site.put("new/a", DATA)
+    site.put("here", DATA)
+    site.moved = {"/old/a": (302, "/new/a")}
+    async with served(site):
+        for first in ("get_range", "begin_range"):
+            async with opened(site.url) as store:
+                await store.get_range("here", 0, 4)
+                assert await begun(store, "here", 0, 4) == DATA[:4]
+                if first == "get_range":
+                    assert bytes(await store.get_range("old/a", 0, 4)) == DATA[:4]
+                else:
+                    assert await begun(store, "old/a", 0, 4) is None
+                assert await begun(store, "here", 0, 4) == "not begun"
+
+
+async def test_begun_reads_show_the_token(site: Site) -> None:
+    site.put("a", DATA)
+    site.token = "second"
+    tokens = iter(["first", "second", "third"])
+    async with served(site), opened(site.url, lambda: {"token": next(tokens)}) as store:
+        assert bytes(await store.get_range("a", 0, 4)) == DATA[:4]
+        assert await begun(store, "a", 3, 9) == DATA[3:9]
+        site.token = "third"
+        assert await begun(store, "a", 3, 9) is None
+        assert bytes(await store.get_range("a", 3, 9)) == DATA[3:9]
+        assert await begun(store, "a", 3, 9) == DATA[3:9]
+
+
+async def test_begun_reads_of_links_take_the_text_of_their_urls(site: Site) -> None:
+    site.put("a b/cät.jpg", DATA)
+    site.query = {"sig": "x/y//z"}
+    key = "a%20b/c%C3%A4t.jpg?sig=x/y//z"
+    async with served(site), opened(site.url, Linked("anonymous")) as store:
+        await store.get_range(key, 0, 4)
+        for text in (key, "a b/cät.jpg?sig=x%2Fy%2F%2Fz#part"):
+            assert await begun(store, text, 3, 9) == DATA[3:9]
+        assert await begun(store, "a%20b/c%C3%A4t.jpg?sig=other", 3, 9) is None
+        with pytest.raises(InvalidInputError, match="names no object"):
+            await begun(store, "", 0, 1)
 
 
 async def test_redirects_on_the_same_server_are_followed(site: Site) -> None:
