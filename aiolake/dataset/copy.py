@@ -80,7 +80,7 @@ async def copy_dataset(
     bytes of deleted and replaced rows are left behind. With ``history=True`` every branch, tag
     and snapshot that may be opened comes along, under the same numbers, objects as they are.
     Either way the copy is a dataset of its own. A copy that was killed goes on when it is started
-    again: objects of a history are sent once, of rows at most the last 256 MiB twice. Of a snapshot
+    again: objects of a history are sent once, of rows about the last 256 MiB twice. Of a snapshot
     nothing is visible in ``main`` before all of it is there; of a history, older snapshots may be,
     whole.
 

@@ -30,7 +30,7 @@ from aiolake.stores.base import (
     ListPage,
     ObjectMeta,
 )
-from aiolake.stores.checks import check_limit, check_range
+from aiolake.stores.checks import NameLimit, Unit, check_limit, check_range
 from aiolake.stores.network import Network
 from aiolake.stores.transport.values import Origin, Response, Tls
 from aiolake.urls import Address
@@ -82,6 +82,7 @@ class AzureStore:
     def __init__(self, place: Place, wire: Wire) -> None:
         self._place = place
         self._wire = wire
+        self._limit = NameLimit(place.prefix, place.url, Unit.CHARACTERS)
         self._closed = False
 
     @property
@@ -174,6 +175,7 @@ class AzureStore:
         """At most ``limit`` objects whose keys begin with ``prefix``, in order."""
         self._check_open()
         check_limit(limit)
+        self._limit.check(prefix)
         place = self._place
         query = list_query(place.prefix + prefix, limit, token)
         asked = self._asked("list", prefix, "l")
@@ -213,6 +215,7 @@ class AzureStore:
     ) -> Request:
         self._check_open()
         check_blob_key(key)
+        self._limit.check(key)
         return Request(method, self._place.blob_path(key), (), headers or {}, accepts, body)
 
     def _asked(self, verb: str, key: str, needs: str) -> Asked:

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import enum
 import re
+from dataclasses import dataclass
 
 from aiolake.errors import InvalidInputError
 
-__all__ = ["MAX_LIMIT", "check_key", "check_limit", "check_range"]
+__all__ = ["MAX_LIMIT", "NameLimit", "Unit", "check_key", "check_limit", "check_range"]
 
 MAX_LIMIT = 1000
 _MAX_KEY_BYTES = 1024
+_MAX_NAME = 1024
+_MOST_BYTES_OF_A_CHARACTER = 4
 _MAX_PART_BYTES = 255
+_SHOWN = 60
 _ORDINARY = re.compile(r"[a-z0-9]{1,32}(/[a-z0-9]{1,32}){0,3}")
 
 
@@ -48,6 +53,59 @@ def _part_problem(part: bytes) -> str | None:
     if len(part) > _MAX_PART_BYTES:
         return f"a part of it is longer than {_MAX_PART_BYTES} bytes"
     return None
+
+
+class Unit(enum.Enum):
+    """What a service counts the length of names in."""
+
+    BYTES = "bytes of UTF-8"
+    CHARACTERS = "characters"
+
+    def measure(self, text: str) -> int:
+        """How long a text is."""
+        return len(text.encode(errors="surrogatepass")) if self is Unit.BYTES else len(text)
+
+
+@dataclass(frozen=True, slots=True)
+class NameLimit:
+    """How long the names of objects may be: prefix and key together, 1,024 at most.
+
+    Attributes:
+        prefix: Of all keys of a store; ends in ``/`` unless empty.
+        url: The store's, for messages.
+        unit: What is counted.
+
+    Source: https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-keys.html and
+        https://cloud.google.com/storage/docs/objects#naming (bytes),
+        https://learn.microsoft.com/rest/api/storageservices/naming-and-referencing-containers--blobs--and-metadata
+        (characters).
+    """
+
+    prefix: str
+    url: str
+    unit: Unit = Unit.BYTES
+
+    def check(self, key: str) -> None:
+        """Refuse a key, or the beginning of one, that is too long behind the prefix.
+
+        Raises:
+            InvalidInputError: Says how long both are together, and what to shorten.
+        """
+        if (len(self.prefix) + len(key)) * _MOST_BYTES_OF_A_CHARACTER > _MAX_NAME:
+            n = self.unit.measure(self.prefix + key)
+            if n > _MAX_NAME:
+                raise self._too_long(key, n)
+
+    def _too_long(self, key: str, n: int) -> InvalidInputError:
+        shown = key if len(key) <= _SHOWN else f"{key[:_SHOWN]}..."
+        n_prefix = self.unit.measure(self.prefix)
+        return InvalidInputError(
+            f"{shown!r} is too long a key in {self.url}: the prefix of the address ({n_prefix:,}) "
+            f"and the key ({n - n_prefix:,}) have {n:,} {self.unit.value} together, and a name may "
+            f"have {_MAX_NAME:,}; shorten the prefix, or the key, by {n - _MAX_NAME:,} or more",
+            key=key,
+            url=self.url,
+        )
 
 
 def check_range(key: str, start: int, stop: int) -> None:

@@ -34,7 +34,7 @@ from aiolake.stores.base import (
     ListPage,
     ObjectMeta,
 )
-from aiolake.stores.checks import check_key, check_limit, check_range
+from aiolake.stores.checks import NameLimit, check_key, check_limit, check_range
 from aiolake.stores.leased import send_leased
 from aiolake.stores.network import Network
 from aiolake.stores.transport.lane.head import request_bytes
@@ -92,6 +92,7 @@ class GcsStore:
         self._place = place
         self._lease = lease
         self._network = network
+        self._limit = NameLimit(place.prefix, place.url)
         self._closed = False
         self._uploads = network.shared(
             ("gcs uploads", place.origin, place.base),
@@ -129,14 +130,14 @@ class GcsStore:
 
     async def get(self, key: str) -> Buffer:
         """All bytes of an object, compared with the checksum the server sends along."""
-        check_key(key)
+        self._check(key)
         response = await self._send(_Call("get", key, "GET", self._place.media(key), _STORED))
         check_whole(key, response.headers, response.body)
         return response.body
 
     async def get_range(self, key: str, start: int, stop: int) -> Buffer:
         """The bytes ``[start, stop)`` of an object."""
-        check_key(key)
+        self._check(key)
         check_range(key, start, stop)
         if start == stop:
             await self.head(key)  # HTTP has no empty ranges
@@ -154,7 +155,7 @@ class GcsStore:
         credential = self._lease.current()
         if credential is None or start >= stop or self._closed:
             return None
-        check_key(key)
+        self._check(key)
         origin = self._place.origin
         call = _ranged(key, self._place.media(key), start, stop, good=(206,))
         headers = {**call.headers, **bearer(credential)}
@@ -165,7 +166,7 @@ class GcsStore:
         self, key: str, start: int, stop: int | None, etag: str
     ) -> Buffer | None:
         """As ``get_range``, or ``None`` where the object has another generation."""
-        check_key(key)
+        self._check(key)
         if stop is not None:
             check_range(key, start, stop)
         if start == stop or not etag.isdecimal():
@@ -183,18 +184,18 @@ class GcsStore:
 
     async def head(self, key: str) -> ObjectMeta:
         """Size of an object; its generation is its etag."""
-        check_key(key)
+        self._check(key)
         response = await self._send(_Call("head", key, "GET", self._place.meta(key)))
         return read_meta(key, response.body)
 
     async def put(self, key: str, data: Sequence[Buffer]) -> None:
         """Write an object, replacing any, in one request."""
-        check_key(key)
+        self._check(key)
         await self._upload("put", key, data, self._place.upload_query())
 
     async def create(self, key: str, data: Sequence[Buffer]) -> CreateOutcome:
         """Write an object only if there is none, in one request that is never resumed."""
-        check_key(key)
+        self._check(key)
         query = self._place.upload_query(generation="0")
         response = await self._upload("create", key, data, query, good=(200, 412))
         return CreateOutcome.EXISTS if response.status == 412 else CreateOutcome.CREATED
@@ -202,6 +203,7 @@ class GcsStore:
     async def list(self, prefix: str, *, limit: int = 1000, token: str | None = None) -> ListPage:
         """At most ``limit`` objects whose keys begin with ``prefix``, in order."""
         check_limit(limit)
+        self._limit.check(prefix)
         target = self._place.listing(prefix, limit, token)
         response = await self._send(_Call("list", prefix, "GET", target))
         return read_page(self._place.prefix, response.body)
@@ -209,8 +211,12 @@ class GcsStore:
     async def delete(self, keys: Sequence[str]) -> None:
         """Remove objects, a request for each, 16 at a time."""
         for key in keys:
-            check_key(key)
+            self._check(key)
         await map_concurrently(self._remove, keys, limit=_DELETES)
+
+    def _check(self, key: str) -> None:
+        check_key(key)
+        self._limit.check(key)
 
     async def aclose(self) -> None:
         """Refuse further requests; the connections are the session's."""

@@ -40,7 +40,7 @@ from aiolake.stores.base import (
     ObjectMeta,
     Store,
 )
-from aiolake.stores.checks import check_key, check_limit, check_range
+from aiolake.stores.checks import NameLimit, check_key, check_limit, check_range
 from aiolake.stores.leased import send_leased
 from aiolake.stores.network import Network
 from aiolake.stores.transport.lane.head import request_bytes
@@ -138,6 +138,7 @@ class S3Store:
         self._network = network
         self._all_headers = all_headers
         self._put_headers = put_headers
+        self._limit = NameLimit(prefix, self.url)
         self._reads: SignedReads | None = None
         self._closed = False
 
@@ -173,7 +174,7 @@ class S3Store:
 
     async def get(self, key: str) -> Buffer:
         """All bytes of an object."""
-        check_key(key)
+        self._check(key)
         return (await self._send(_Request(f"reading {key!r}", "GET", key))).body
 
     async def get_range(self, key: str, start: int, stop: int) -> Buffer:
@@ -189,7 +190,7 @@ class S3Store:
         place, credential = self._bucket.place, self._lease.current()
         if place is None or credential is None or start >= stop or self._closed:
             return None
-        check_key(key)
+        self._check(key)
         request = self._read_request(
             place, credential, place.target(self._prefix + key), start, stop
         )
@@ -219,7 +220,7 @@ class S3Store:
     async def _range(
         self, key: str, start: int, stop: int | None, headers: dict[str, str]
     ) -> Buffer | None:
-        check_key(key)
+        self._check(key)
         check_range(key, start, start if stop is None else stop)
         if start == stop:
             meta = await self.head(key)
@@ -244,7 +245,7 @@ class S3Store:
 
     async def head(self, key: str) -> ObjectMeta:
         """Size of an object."""
-        check_key(key)
+        self._check(key)
         what = f"looking at {key!r}"
         response = await self._send(_Request(what, "HEAD", key, accepted=(200, 301, 307, 400, 403)))
         if response.status != 200:
@@ -257,12 +258,12 @@ class S3Store:
 
     async def put(self, key: str, data: Sequence[Buffer]) -> None:
         """Write an object, replacing any; one request."""
-        check_key(key)
+        self._check(key)
         await self._write(key, data, {}, (200, 201, 204))
 
     async def create(self, key: str, data: Sequence[Buffer]) -> CreateOutcome:
         """Write an object only if there is none; one request with the whole body."""
-        check_key(key)
+        self._check(key)
         headers = {"if-none-match": "*"}
         response = await self._write(key, data, headers, (200, 201, 204, 409, 412, 501))
         if response.status == 412:
@@ -295,6 +296,7 @@ class S3Store:
     async def list(self, prefix: str, *, limit: int = 1000, token: str | None = None) -> ListPage:
         """At most ``limit`` objects whose keys begin with ``prefix``."""
         check_limit(limit)
+        self._limit.check(prefix)
         query = encoded_query(listing.list_query(self._prefix + prefix, limit, token))
         response = await self._send(
             _Request("listing objects", "GET", None, query, accepted=(200,))
@@ -304,7 +306,7 @@ class S3Store:
     async def delete(self, keys: Sequence[str]) -> None:
         """Remove objects, 1,000 with a request."""
         for key in keys:
-            check_key(key)
+            self._check(key)
         for first in range(0, len(keys), _DELETE_BATCH):
             await self._delete(keys[first : first + _DELETE_BATCH])
 
@@ -334,6 +336,10 @@ class S3Store:
             place = await self._bucket.found()
             refusal = answers.Refusal(403 if "Denied" in code else 400, code, message, None, {})
             raise answers.error_for(refusal, f"deleting {key!r}", place, key, self.url)
+
+    def _check(self, key: str) -> None:
+        check_key(key)
+        self._limit.check(key)
 
     async def aclose(self) -> None:
         """Refuse further requests; the connections are the session's."""

@@ -145,7 +145,7 @@ async def test_an_expired_past_is_not_copied(tmp_path: Path) -> None:
             await aiolake.open_dataset(tmp_path / "b", snapshot=2)
 
 
-async def test_while_an_expired_past_is_copied_only_the_newest_can_be_opened(tmp_path: Path) -> None:
+async def test_while_an_expired_past_is_copied_only_the_newest_is_open(tmp_path: Path) -> None:
     """Its objects do not come along, so its snapshots would be without their rows."""
     async with await made(tmp_path / "a") as ds:
         await aiolake.optimize(ds)

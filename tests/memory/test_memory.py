@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -23,7 +24,9 @@ HUGE = pick(100, 300) * 1_000_000
 pytestmark = [pytest.mark.soak, pytest.mark.timeout(pick(120, 900))]
 
 
-def grown(job: str, url: Path, nbytes: int, cache: int = 0, **variables: str) -> int:
+def grown(
+    job: str, url: Path, nbytes: int, cache: int = 0, variables: Mapping[str, str] | None = None
+) -> int:
     """By how many bytes a process grew at most while it did a job."""
     command = [sys.executable, "-m", "tests.memory.jobs", job, str(url)]
     done = subprocess.run(
@@ -31,7 +34,7 @@ def grown(job: str, url: Path, nbytes: int, cache: int = 0, **variables: str) ->
         capture_output=True,
         text=True,
         check=False,
-        env={**os.environ, "PYTHONPATH": _path(), **variables},
+        env={**os.environ, "PYTHONPATH": _path(), **(variables or {})},
         cwd=url.parent,
     )
     assert done.returncode == 0, done.stderr
@@ -72,7 +75,7 @@ def test_copy_to_a_cloud(how: str, dataset: tuple[Path, int], moto: S3Server) ->
         "AWS_REGION": moto.region,
         **ONE_HEAP,
     }
-    assert grown(how, dataset[0], 10 * BUDGET, **place) <= BUDGET + SLACK
+    assert grown(how, dataset[0], 10 * BUDGET, variables=place) <= BUDGET + SLACK
 
 
 @pytest.mark.parametrize("cache", [0, BUDGET])
