@@ -42,9 +42,5 @@ async def _another(
     try:
         return await lease.renewed(refused)
     except CredentialExpiredError as error:
-        why = (
-            f"renewing it failed: {error.__cause__}"
-            if error.__cause__ is not None
-            else f"{lease.source} gives no newer one: log in again, or give new keys"
-        )
-        raise CredentialExpiredError(f"{refusal.message}; {why}", **refusal.context) from error
+        words = f"{refusal.message}; {error.message}"
+        raise CredentialExpiredError(words, **refusal.context) from error

@@ -250,7 +250,7 @@ class TestWhatNobodyRenews:
     async def test_it_is_sent_although_it_seems_over_and_the_server_decides(self) -> None:
         clock = FakeClock()
         here = clock.now()
-        given = BearerCredential(f"static {next(_numbers)}", here - timedelta(hours=1))
+        given = BearerCredential(f"static-{next(_numbers)}", here - timedelta(hours=1))
         async with Keeper(clock) as keeper:
             lease = keeper.lease(StaticProvider(given, "the test's dict"))
             assert await lease.get() == given
@@ -271,7 +271,7 @@ class TestWhatNobodyRenews:
     async def test_a_server_that_takes_it_sets_the_clock_right(self) -> None:
         clock = FakeClock()
         there = clock.now() - timedelta(hours=3)
-        given = BearerCredential(f"static {next(_numbers)}", clock.now() - timedelta(hours=1))
+        given = BearerCredential(f"static-{next(_numbers)}", clock.now() - timedelta(hours=1))
         async with Keeper(clock) as keeper:
             lease = keeper.lease(StaticProvider(given, "the test's dict"))
             lease.saw_answer(await lease.get(), format_datetime(there, usegmt=True))
@@ -284,7 +284,7 @@ class TestWhatNobodyRenews:
 
     async def test_one_that_is_refused_before_its_end_is_told_so(self) -> None:
         clock = FakeClock()
-        given = BearerCredential(f"static {next(_numbers)}", clock.now() + timedelta(hours=1))
+        given = BearerCredential(f"static-{next(_numbers)}", clock.now() + timedelta(hours=1))
         async with Keeper(clock) as keeper:
             lease = keeper.lease(StaticProvider(given, "the test's dict"))
             words = r"refused as expired, although .* until 2024-01-01 01:00:00Z"
@@ -294,7 +294,7 @@ class TestWhatNobodyRenews:
 
     async def test_it_is_not_renewed_nor_kept_for_other_processes(self, tmp_path: Path) -> None:
         clock = FakeClock()
-        given = BearerCredential(f"static {next(_numbers)}", clock.now() + timedelta(hours=1))
+        given = BearerCredential(f"static-{next(_numbers)}", clock.now() + timedelta(hours=1))
         async with Keeper(clock, HostCache(tmp_path / "cache")) as keeper:
             lease = keeper.lease(StaticProvider(given, "the test's dict"))
             await lease.get()

@@ -328,11 +328,11 @@ class TestApplications:
             fields = parse_qs(request.body.decode())
             return issued(fields.get("client_assertion", ["none"])[0])
 
-        (tmp_path / "federated").write_text("written by Kubernetes")
+        (tmp_path / "federated").write_text("written-by-Kubernetes")
         named = {"AZURE_TENANT_ID": "t-1", "AZURE_CLIENT_ID": "c-2"}
         named |= {"AZURE_FEDERATED_TOKEN_FILE": str(tmp_path / "federated")}
         _, env, chain = await self.answered(certificate, answer, **named)
-        assert env.startswith("written by Kubernetes")
+        assert env.startswith("written-by-Kubernetes")
         assert chain.endswith("(WorkloadIdentityCredential)")
 
     async def test_refusals(self, certificate: Certificate) -> None:
