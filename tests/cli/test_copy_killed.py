@@ -29,7 +29,7 @@ from tests.servers.s3 import S3Server
 
 N_KILLS = pick(2, 6)
 SEEDS = range(pick(1, 10))
-N_COMMITS = 30
+N_COMMITS = pick(14, 30)
 ROWS = 20
 N_ROWS = N_COMMITS * ROWS
 SLOW = [ProxyRule(Delayed(timedelta(milliseconds=8)))]
@@ -85,7 +85,7 @@ class Copying:
     async def killed(self, rng: random.Random) -> bool:
         """Kill one some requests after its first; whether it was still running."""
         process = await self.start()
-        until = self.proxy.requests.total() + rng.randint(2, 15)
+        until = self.proxy.requests.total() + rng.randint(2, pick(9, 15))
         while process.returncode is None and self.proxy.requests.total() < until:  # noqa: ASYNC110
             await asyncio.sleep(0.001)
         await asyncio.sleep(rng.random() * 0.02)
