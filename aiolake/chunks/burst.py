@@ -30,7 +30,7 @@ class Burst:
     """One set of fetches; used once.
 
     What cannot be sent at once, or is not answered as it should be, is left to the ordinary way,
-    which waits, retries, and says what is wrong.
+    which waits, connects, retries, and says what is wrong.
 
     Args:
         store: Begins reads.
@@ -48,8 +48,8 @@ class Burst:
         self._depart = depart
         self._arrive = arrive
         self._todo: deque[Fetch] = deque()
-        self._begun: dict[Fetch, Begun] = {}
-        self._failed: list[Fetch] = []
+        self._begun: dict[int, tuple[Fetch, Begun]] = {}  # by their first unit
+        self._left: list[Fetch] = []
         self._all_ended: asyncio.Future[None] | None = None
 
     async def fetch(self, fetches: Sequence[Fetch], ordinary: Ordinary) -> None:
@@ -61,71 +61,71 @@ class Burst:
 
         Cancellation: what was begun is given up.
         """
-        short = [fetch for fetch in fetches if fetch.stop - fetch.start <= _SHORT_NBYTES]
-        long = [fetch for fetch in fetches if fetch.stop - fetch.start > _SHORT_NBYTES]
+        for fetch in fetches:
+            is_short = fetch.stop - fetch.start <= _SHORT_NBYTES
+            (self._todo if is_short else self._left).append(fetch)
         try:
-            await ordinary([*long, *self._start(short)])
+            while self._send():  # noqa: ASYNC110 it waits for nobody, but lets others run
+                await asyncio.sleep(0)
+            if not self._begun or not self._store.scheduler.crowded:
+                self._leave_the_rest()  # nobody's end would send it, or it needs new connections
+            await ordinary(self._taken_left())
             if self._begun:
                 self._all_ended = asyncio.get_running_loop().create_future()
                 await self._all_ended
         finally:
             self._give_up()
-        await ordinary(self._failed)
+        await ordinary(self._taken_left())
 
-    def _start(self, fetches: Sequence[Fetch]) -> list[Fetch]:
-        """Send what can be sent; those for which no connection is at hand, or no slot."""
-        self._todo.extend(fetches)
-        left = self._send()
-        if not self._begun:  # nobody's end would send the rest
-            left.extend(self._todo)
-            self._todo.clear()
-        return left
-
-    def _send(self) -> list[Fetch]:
-        """Send some of what is to do; those that could not be sent."""
-        todo, scheduler, refused = self._todo, self._store.scheduler, list[Fetch]()
-        for _ in range(min(len(todo), _SENT_IN_A_TURN)):
-            if scheduler.crowded:
-                break
-            fetch = todo.popleft()
-            if not self._depart(fetch):
-                refused.append(fetch)
-                continue
-            begun = self._begin(fetch)
-            if begun is None:
-                self._arrive(fetch, None)
-                refused.append(fetch)
+    def _send(self) -> bool:
+        """Send what can be sent; whether there is more to send, after a turn for others."""
+        todo, scheduler = self._todo, self._store.scheduler
+        for _ in range(_SENT_IN_A_TURN):
+            if not todo or scheduler.crowded:
+                return False
+            if not self._depart(todo[0]):
+                self._left.append(todo.popleft())
+            elif self._begin(todo[0]):
+                todo.popleft()
             else:
-                self._begun[fetch] = begun
-        return refused
+                self._arrive(todo[0], None)
+                return False
+        return True
 
-    def _begin(self, fetch: Fetch) -> Begun | None:
+    def _begin(self, fetch: Fetch) -> bool:
         answered = partial(self._answered, fetch)
         try:
-            return self._store.begin_range(fetch.key, fetch.start, fetch.stop, answered)
+            begun = self._store.begin_range(fetch.key, fetch.start, fetch.stop, answered)
         except AiolakeError:  # the ordinary way raises it where somebody waits
-            return None
+            return False
+        if begun is None:
+            return False
+        self._begun[fetch.units[0]] = fetch, begun
+        return True
 
     def _answered(self, fetch: Fetch, data: Buffer | None) -> None:
-        del self._begun[fetch]
+        del self._begun[fetch.units[0]]
         if not self._arrive(fetch, data):
-            self._failed.append(fetch)
-        if data is None:  # the rest had better go slowly
-            self._stop()
-        elif self._todo:
-            self._failed.extend(self._send())
+            self._left.append(fetch)
+        if data is None:  # the store had better be asked slowly
+            self._leave_the_rest()
+        self._send()
         if not self._begun:
-            self._stop()
+            self._leave_the_rest()
             if self._all_ended is not None and not self._all_ended.done():
                 self._all_ended.set_result(None)
 
-    def _stop(self) -> None:
-        self._failed.extend(self._todo)
+    def _leave_the_rest(self) -> None:
+        self._left.extend(self._todo)
         self._todo.clear()
+
+    def _taken_left(self) -> list[Fetch]:
+        left, self._left = self._left, []
+        return left
 
     def _give_up(self) -> None:
         self._todo.clear()
-        for fetch, begun in self._begun.items():
+        for fetch, begun in self._begun.values():
             begun()
             self._arrive(fetch, None)
         self._begun.clear()

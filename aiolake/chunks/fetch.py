@@ -188,9 +188,8 @@ class Fetcher:
             return units
         lengths, url, names, cache = units.length.tolist(), self.url, units.keys, self.cache
         taken: list[int] = []
-        for u, (key, start) in enumerate(
-            zip(units.key.tolist(), units.start.tolist(), strict=True)
-        ):
+        places = zip(units.key.tolist(), units.start.tolist(), strict=True)
+        for u, (key, start) in enumerate(places):
             if not lengths[u]:  # an empty payload may name no object
                 continue
             found = cache.get((url, names[key], start))
@@ -206,40 +205,11 @@ class Fetcher:
     async def _take(
         self, fetches: Sequence[Fetch], units: Units, out: list[Buffer], keep: bool
     ) -> None:
-        crcs = units.crc.tolist()
-        keep = keep and self._immediate is None
-
-        async def take(fetch: Fetch) -> None:
-            if len(fetch.units) == 1:
-                (u,) = fetch.units
-                length = fetch.stop - fetch.start
-                out[u] = await self.unit(fetch.key, fetch.start, length, crcs[u], keep=keep)
-                return
-            for u, payload in zip(fetch.units, await self.fetch(fetch, units), strict=True):
-                out[u] = payload
-                if keep:
-                    self._keep(fetch.key, int(units.start[u]), payload)
-
-        async def ordinary(fetches: Sequence[Fetch]) -> None:
-            await map_concurrently(take, fetches)
-
-        if len(fetches) < 2 or not self.store.begins or self._disk is not None:
-            await ordinary(fetches)
-            return
-
-        def depart(fetch: Fetch) -> bool:
-            return len(fetch.units) > 1 or self._flights.take_off(_flight(fetch, crcs))
-
-        def arrive(fetch: Fetch, data: Buffer | None) -> bool:
-            right = data is not None and _distribute(data, fetch, units, crcs, out)
-            if len(fetch.units) == 1:
-                self._flights.land(_flight(fetch, crcs), data if right else None)
-            if right and keep:
-                for u in fetch.units:
-                    self._keep(fetch.key, int(units.start[u]), out[u])
-            return right
-
-        await Burst(self.store, depart, arrive).fetch(fetches, ordinary)
+        taking = _Taking(self, units, out, keep and self._immediate is None)
+        if len(fetches) < 2 or self._disk is not None:
+            await taking.one_by_one(fetches)
+        else:
+            await Burst(self.store, taking.depart, taking.arrive).fetch(fetches, taking.one_by_one)
 
     def _keep(self, key: str, start: int, payload: Buffer) -> None:
         """In the memory cache; what is part of something larger is copied out of it."""
@@ -268,13 +238,63 @@ class Fetcher:
         return data
 
 
+class _Taking:
+    """Units on their way from a store to where their readers want them.
+
+    Args:
+        fetcher: Whose store, flights and cache.
+        units: What is read.
+        out: Takes each unit's bytes, verified.
+        keep: Whether they may stay in the cache.
+    """
+
+    def __init__(self, fetcher: Fetcher, units: Units, out: list[Buffer], keep: bool) -> None:
+        self._fetcher = fetcher
+        self._units = units
+        self._out = out
+        self._keep = keep
+        self._crcs: list[int] = units.crc.tolist()
+
+    async def one_by_one(self, fetches: Sequence[Fetch]) -> None:
+        """A task for each, which waits, retries, and follows who has asked for the same."""
+        await map_concurrently(self._take, fetches)
+
+    async def _take(self, fetch: Fetch) -> None:
+        if len(fetch.units) == 1:
+            (u,) = fetch.units
+            key, start, length, crc = self._flight(fetch)
+            self._out[u] = await self._fetcher.unit(key, start, length, crc, keep=self._keep)
+            return
+        payloads = await self._fetcher.fetch(fetch, self._units)
+        for u, payload in zip(fetch.units, payloads, strict=True):
+            self._out[u] = payload
+        self._kept(fetch)
+
+    def depart(self, fetch: Fetch) -> bool:
+        """Whether it may be sent: not where somebody has asked for the same."""
+        return len(fetch.units) > 1 or self._fetcher._flights.take_off(self._flight(fetch))
+
+    def arrive(self, fetch: Fetch, data: Buffer | None) -> bool:
+        """Take what came of one that departed; whether it was there, and right."""
+        right = data is not None and _distribute(data, fetch, self._units, self._crcs, self._out)
+        if len(fetch.units) == 1:
+            self._fetcher._flights.land(self._flight(fetch), data if right else None)
+        if right:
+            self._kept(fetch)
+        return right
+
+    def _kept(self, fetch: Fetch) -> None:
+        if self._keep:
+            for u in fetch.units:
+                self._fetcher._keep(fetch.key, int(self._units.start[u]), self._out[u])
+
+    def _flight(self, fetch: Fetch) -> tuple[str, int, int, int]:
+        """What ``Fetcher.unit`` knows a fetch of one unit by."""
+        return fetch.key, fetch.start, fetch.stop - fetch.start, self._crcs[fetch.units[0]]
+
+
 def _nbytes_of(owner: Any) -> int:
     return memoryview(owner).nbytes
-
-
-def _flight(fetch: Fetch, crcs: list[int]) -> tuple[str, int, int, int]:
-    """What ``Fetcher.unit`` knows a fetch of one unit by."""
-    return fetch.key, fetch.start, fetch.stop - fetch.start, crcs[fetch.units[0]]
 
 
 def _distribute(data: Buffer, fetch: Fetch, units: Units, crcs: list[int], out: Any) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import functools
 import os
+import re
 from collections.abc import Hashable
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -41,6 +42,7 @@ _SETTINGS = (
     "AWS_WEB_IDENTITY_TOKEN_FILE",
 )
 _LEAST_DURATION_S = 900
+_REFUSED = re.compile(r"non 200 response 4(?!08|29)\d\d from container metadata")
 
 
 def require_aiobotocore() -> None:
@@ -270,6 +272,12 @@ def _failure(error: Exception, what: str) -> AiolakeError:
         )
     if isinstance(error, botocore.ClientError):
         return _refusal(error, what, words)
+    if isinstance(error, botocore.CredentialRetrievalError) and _REFUSED.search(words):
+        return UnauthenticatedError(
+            f"{what} was refused: {words}; check the container's role, and the token it shows "
+            "(AWS_CONTAINER_AUTHORIZATION_TOKEN, or the file of AWS_CONTAINER_AUTHORIZATION_TOKEN_"
+            "FILE)"
+        )
     if isinstance(error, botocore.CredentialRetrievalError | botocore.HTTPClientError):
         return TransientStoreError(f"{what}: {words}")
     if isinstance(error, botocore.MetadataRetrievalError | OSError | TimeoutError):

@@ -378,36 +378,27 @@ class S3Store:
         path = place.bucket_target
         if request.key is not None:
             path = place.target(self._prefix + request.key)
-        headers = self._signed(
-            place,
-            credential,
-            request.method,
-            path,
-            request.query,
-            request.headers,
-            request.sha256,
-        )
+        headers = self._signed(place, credential, request, path)
         target = f"{path}?{request.query}" if request.query else path
         return await self._network.transport.send(
             place.origin, request.method, target, headers, request.body
         )
 
     def _signed(
-        self,
-        place: Place,
-        credential: Credential,
-        method: str,
-        path: str,
-        query: str,
-        headers: Mapping[str, str],
-        sha256: str,
+        self, place: Place, credential: Credential, request: _Request, path: str
     ) -> dict[str, str]:
         """All headers of a request."""
-        headers = {**self._all_headers, **headers}
+        headers = {**self._all_headers, **request.headers}
         if isinstance(credential, AwsCredential):
-            host = {"host": place.origin.authority, **headers}
-            signer, now = self._bucket.signer, self._lease.now()
-            headers |= signer.headers(credential, method, path, query, host, sha256, now)
+            headers |= self._bucket.signer.headers(
+                credential,
+                request.method,
+                path,
+                request.query,
+                {"host": place.origin.authority, **headers},
+                request.sha256,
+                self._lease.now(),
+            )
         return headers
 
     def _error(self, refusal: answers.Refusal, request: _Request, place: Place) -> Exception:

@@ -51,11 +51,11 @@ class ScheduledStore:
         self._scheduler = scheduler
         self._counters = scheduler.counters
         # Not isinstance() of a runtime protocol, which takes longer than all else of an opening.
-        self._begin: Callable[[str, int, int, Callable[[Buffer | None], None]], Begun | None] | None
         self._now: Callable[[str, int, int], Buffer | None] | None
         self._now = getattr(store, "get_range_now", None)
         self._read_now: Callable[[str, int, memoryview], bool] | None
         self._read_now = getattr(store, "read_now", None)
+        self._begin: Callable[[str, int, int, Callable[[Buffer | None], None]], Begun | None] | None
         self._begin = getattr(store, "begin_range", None)
         self._covered = False
 
@@ -118,11 +118,6 @@ class ScheduledStore:
         data = await self._run("get_range", stop - start, send)
         self._counters.bytes_read += len(data)
         return data
-
-    @property
-    def begins(self) -> bool:
-        """Whether ``begin_range`` is worth asking."""
-        return self._begin is not None
 
     def begin_range(
         self, key: str, start: int, stop: int, done: Callable[[Buffer | None], None]

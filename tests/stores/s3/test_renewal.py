@@ -28,6 +28,7 @@ from tests.stores.s3.test_contract import creds_of
 LIFE_S = 5
 SECONDS = pick(12, 60)
 N_ROWS = 200
+N_PROCESSES = pick(8, 32)
 
 
 def blob(i: int) -> bytes:
@@ -118,8 +119,9 @@ async def test_sixteen_tasks_that_need_keys_at_once_cause_one_renewal(
         assert lender.n_lent == 2
 
 
-@pytest.mark.timeout(120)
-async def test_eight_processes_with_a_host_cache_share_renewals(
+@pytest.mark.soak
+@pytest.mark.timeout(pick(120, 300))
+async def test_processes_with_a_host_cache_share_renewals(
     ministack: S3Server, lender: Lender, tmp_path: Path
 ) -> None:
     url = await filled(ministack)
@@ -129,13 +131,13 @@ async def test_eight_processes_with_a_host_cache_share_renewals(
     lender.n_lent = 0
     workers = [
         await asyncio.create_subprocess_exec(*command, env=env, stdout=subprocess.PIPE)
-        for _ in range(8)
+        for _ in range(N_PROCESSES)
     ]
     told = [(await worker.communicate())[0].decode() for worker in workers]
-    assert [worker.returncode for worker in workers] == [0] * 8, told
+    assert [worker.returncode for worker in workers] == [0] * N_PROCESSES, told
     assert all(int(each) > 10 for each in told)
-    # Eight processes, each for 8 s with keys of 5 s: alone they would have fetched 24 or more.
-    assert 2 <= lender.n_lent <= 8
+    # Each for 8 s with keys of 5 s: alone they would have fetched three times each, or more.
+    assert 2 <= lender.n_lent <= pick(8, 16)
 
 
 async def test_a_role_is_assumed_and_renewed(
@@ -161,5 +163,8 @@ async def test_an_endpoint_that_refuses_is_told(
     ministack: S3Server, lender: Lender, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("AWS_CONTAINER_AUTHORIZATION_TOKEN", "wrong")
-    with pytest.raises(UnauthenticatedError, match="AWS's default chain"):
+    began = monotonic()
+    with pytest.raises(UnauthenticatedError, match="AWS's default chain was refused") as caught:
         await aiolake.open_dataset("s3://b/x", creds={"endpoint_url": ministack.url})
+    assert "AWS_CONTAINER_AUTHORIZATION_TOKEN" in str(caught.value)
+    assert monotonic() - began < 20  # botocore asks three times; that is not done again and again

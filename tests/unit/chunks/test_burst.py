@@ -140,6 +140,54 @@ async def test_what_no_connection_is_at_hand_for_goes_the_ordinary_way_at_once()
     case.check_landed()
 
 
+async def test_the_rest_does_not_wait_for_the_few_connections_there_are() -> None:
+    """Who has ten and wants a hundred opens others, at once."""
+    store = Scripted(64, connections=10)
+    case = Case(store)
+    task = case.start(fetches(100))
+    await turn()
+    assert len(store.sent) == 10
+    assert case.ordinary == [list(range(10_000, 100_000, 1000))]
+    for start in list(store.sent):
+        store.answer(start, b"x")
+    await task
+    assert case.ordinary[1] == []
+    case.check_landed()
+
+
+async def test_many_are_sent_in_turns() -> None:
+    store = Scripted(1000)
+    case = Case(store)
+    task = case.start(fetches(200))
+    await asyncio.sleep(0)
+    assert len(store.sent) == 64
+    await turn()
+    assert len(store.sent) == 200
+    for start in list(store.sent):
+        store.answer(start, b"x")
+    await task
+    assert case.ordinary == [[], []]
+    case.check_landed()
+
+
+async def test_a_connection_that_is_lost_keeps_the_rest_waiting_for_those_in_use() -> None:
+    """What frees a slot and leaves no connection is no reason to leave the rest for the end."""
+    store = Scripted(4)
+    case = Case(store)
+    task = case.start(fetches(12))
+    await turn()
+    store.connections = -1  # the answered one's is not kept
+    store.answer(0, b"x")
+    assert len(store.sent) == 3
+    store.connections = 0
+    while store.sent:
+        store.answer(next(iter(store.sent)), b"x")
+    await task
+    assert len(case.got) == 12
+    assert case.ordinary == [[], []]
+    case.check_landed()
+
+
 async def test_without_room_all_go_the_ordinary_way() -> None:
     case = Case(Scripted(0))
     await case.start(fetches(5))

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
@@ -391,3 +392,82 @@ class TestScheduledStore:
         await store.get_range("a", 1, 99)
         now = limited.statistics()
         assert (now.bytes_written, now.bytes_read) == (10, 9)
+
+
+class Sent:
+    """A request that ``Scheduler.begin`` sends; the test answers it."""
+
+    def __init__(self, scheduler: Scheduler, nbytes: int = 10, *, refuse: bool = False) -> None:
+        self.told: list[bytes | None] = []
+        self.dropped = False
+        self.answer: Callable[[bytes | None], None] | None = None
+        self.give_up = scheduler.begin(
+            "get_range", nbytes, self._refuse if refuse else self._send, self.told.append
+        )
+
+    def _send(self, done: Callable[[bytes | None], None]) -> Callable[[], None]:
+        self.answer = done
+        return self._drop
+
+    def _refuse(self, done: Callable[[bytes | None], None]) -> None:
+        return None
+
+    def _drop(self) -> None:
+        self.dropped = True
+
+
+class TestBegin:
+    async def test_it_holds_a_slot_until_it_is_answered(self) -> None:
+        scheduler = Scheduler(Options(max_inflight=2, max_inflight_bytes=100))
+        first, second = Sent(scheduler), Sent(scheduler)
+        assert scheduler.crowded
+        assert Sent(scheduler).give_up is None
+        assert (scheduler.statistics().in_flight, scheduler.statistics().inflight_bytes) == (2, 20)
+        assert first.answer is not None
+        first.answer(b"x")
+        assert first.told == [b"x"]
+        assert not scheduler.crowded
+        assert second.answer is not None
+        second.answer(None)
+        assert second.told == [None]
+        assert scheduler.statistics().in_flight == 0
+        assert scheduler.statistics().requests == {"get_range": 2}
+
+    async def test_nothing_goes_that_does_not_fit_or_before_who_waits(self) -> None:
+        scheduler = Scheduler(Options(max_inflight=2, max_inflight_bytes=100))
+        big = Sent(scheduler, 90)
+        assert Sent(scheduler, 20).give_up is None
+        waiting = asyncio.get_running_loop().create_task(
+            scheduler.run("get", 50, lambda: asyncio.sleep(0, 7))
+        )
+        await asyncio.sleep(0)
+        assert Sent(scheduler, 1).give_up is None  # it would fit
+        assert big.answer is not None
+        big.answer(b"")
+        assert await waiting == 7
+        assert Sent(scheduler, 1).give_up is not None
+
+    async def test_what_was_not_sent_holds_nothing(self) -> None:
+        scheduler = Scheduler(Options())
+        assert Sent(scheduler, refuse=True).give_up is None
+        assert scheduler.statistics().in_flight == 0
+        assert scheduler.statistics().requests == {}
+
+    async def test_given_up_it_is_dropped_and_nobody_is_told(self) -> None:
+        scheduler = Scheduler(Options())
+        sent = Sent(scheduler)
+        assert sent.give_up is not None
+        sent.give_up()
+        assert (sent.dropped, sent.told) == (True, [])
+        assert scheduler.statistics().in_flight == 0
+
+    async def test_what_is_not_answered_in_time_is_dropped_and_told(self) -> None:
+        scheduler = Scheduler(Options(request_timeout=timedelta(seconds=0.02)))
+        late, answered = Sent(scheduler), Sent(scheduler)
+        assert answered.answer is not None
+        answered.answer(b"x")
+        await asyncio.sleep(0.1)
+        assert (late.dropped, late.told) == (True, [None])
+        assert (answered.dropped, answered.told) == (False, [b"x"])
+        assert scheduler.statistics().timeouts == 1
+        assert scheduler.statistics().in_flight == 0

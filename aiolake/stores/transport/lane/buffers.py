@@ -7,6 +7,7 @@ receiving what is written.
 from __future__ import annotations
 
 import sys
+from collections import defaultdict, deque
 from typing import Any
 
 import numpy as np
@@ -14,8 +15,9 @@ import numpy as np
 __all__ = ["Buffers"]
 
 _LEAST_STEP_BITS = 16
+_LOOKED_AT = 8
 _REFERENCES = sys.getrefcount(object()) + 1
-"""Of memory that only its place in the list refers to, as ``sys.getrefcount`` counts them."""
+"""Of memory that only its place among the kept refers to, as ``sys.getrefcount`` counts them."""
 
 
 class Buffers:
@@ -27,14 +29,10 @@ class Buffers:
 
     def __init__(self, max_nbytes: int) -> None:
         self._max_nbytes = max_nbytes
-        self._kept: list[Any] = []
-        self._nbytes = 0
+        self._kept: defaultdict[int, deque[Any]] = defaultdict(deque)
         self._used: set[int] = set()
-
-    @property
-    def nbytes(self) -> int:
+        self.nbytes = 0
         """Bytes kept, in use or free."""
-        return self._nbytes
 
     def take(self, nbytes: int) -> memoryview:
         """Memory of that size, whatever is in it."""
@@ -42,23 +40,29 @@ class Buffers:
         found = self._free(size)
         if found is None:
             found = np.empty(size, np.uint8)
-            if self._nbytes + size <= self._max_nbytes:
-                self._kept.append(found)
-                self._nbytes += size
+            if self.nbytes + size <= self._max_nbytes:
+                self._kept[size].append(found)
+                self.nbytes += size
         self._used.add(id(found))
         return memoryview(found)[:nbytes]
 
     def trim(self) -> None:
         """Let go of what was not used since the last time."""
         used, self._used = self._used, set()
-        self._kept = [each for each in self._kept if id(each) in used]
-        self._nbytes = sum(each.nbytes for each in self._kept)
+        for size, kept in list(self._kept.items()):
+            left = deque(each for each in kept if id(each) in used)
+            self.nbytes -= size * (len(kept) - len(left))
+            self._kept[size] = left
+            if not left:
+                del self._kept[size]
 
     def _free(self, size: int) -> Any:
-        kept = self._kept
-        for i in range(len(kept)):
-            if kept[i].nbytes == size and sys.getrefcount(kept[i]) == _REFERENCES:
-                return kept[i]
+        """One of this size that nobody refers to, of the few handed out longest ago."""
+        kept = self._kept[size]
+        for _ in range(min(len(kept), _LOOKED_AT)):
+            kept.rotate(-1)
+            if sys.getrefcount(kept[-1]) == _REFERENCES:
+                return kept[-1]
         return None
 
 

@@ -163,8 +163,8 @@ class Lane:
             self._all_ended.set()
 
     def _look_after(self) -> None:
-        """One timer for all connections, while there are any."""
-        if self._watch is None and self._n_open:
+        """One timer for all connections, and the memory they were used with."""
+        if self._watch is None and (self._n_open or self._buffers.nbytes):
             pause = min(1.0, self._stall_s / 4)
             self._watch = asyncio.get_running_loop().call_later(pause, self._look)
 
