@@ -119,7 +119,7 @@ def refusal(asked: Asked, answer: Answer, credential: Credential, source: str) -
     """
     if is_expired(answer, credential):
         ends = credential.expires_at
-        since = "" if ends is None else f": it is good until {ends:%Y-%m-%d %H:%M:%S}Z"
+        since = "" if ends is None else f": it was good until {ends:%Y-%m-%d %H:%M:%S}Z"
         advice = f"the credential of {source} has expired{since}; get a new one"
         return asked.error(CredentialExpiredError, answer, advice)
     named = _BY_CODE.get(answer.code)
