@@ -48,7 +48,7 @@ class Burst:
         self._depart = depart
         self._arrive = arrive
         self._todo: deque[Fetch] = deque()
-        self._begun: dict[int, tuple[Fetch, Begun]] = {}  # by their first unit
+        self._groups: set[_Group] = set()
         self._left: list[Fetch] = []
         self._all_ended: asyncio.Future[None] | None = None
 
@@ -67,10 +67,10 @@ class Burst:
         try:
             while self._send():  # noqa: ASYNC110 it waits for nobody, but lets others run
                 await asyncio.sleep(0)
-            if not self._begun or not self._store.scheduler.crowded:
+            if not self._groups or self._store.scheduler.n_free:
                 self._leave_the_rest()  # nobody's end would send it, or it needs new connections
             await ordinary(self._taken_left())
-            if self._begun:
+            if self._groups:
                 self._all_ended = asyncio.get_running_loop().create_future()
                 await self._all_ended
         finally:
@@ -79,38 +79,49 @@ class Burst:
 
     def _send(self) -> bool:
         """Send what can be sent; whether there is more to send, after a turn for others."""
-        todo, scheduler = self._todo, self._store.scheduler
-        for _ in range(_SENT_IN_A_TURN):
-            if not todo or scheduler.crowded:
-                return False
-            if not self._depart(todo[0]):
-                self._left.append(todo.popleft())
-            elif self._begin(todo[0]):
-                todo.popleft()
-            else:
-                self._arrive(todo[0], None)
-                return False
-        return True
+        fetches = self._departing(min(_SENT_IN_A_TURN, self._store.scheduler.n_free))
+        if not fetches:
+            return False
+        n_sent = self._begin(fetches)
+        for fetch in reversed(fetches[n_sent:]):
+            self._arrive(fetch, None)
+            self._todo.appendleft(fetch)
+        return n_sent == len(fetches) and bool(self._todo)
 
-    def _begin(self, fetch: Fetch) -> bool:
-        answered = partial(self._answered, fetch)
+    def _departing(self, n: int) -> list[Fetch]:
+        """The next fetches that nobody else has asked for, so many at most."""
+        found: list[Fetch] = []
+        while self._todo and len(found) < n:
+            fetch = self._todo.popleft()
+            (found if self._depart(fetch) else self._left).append(fetch)
+        return found
+
+    def _begin(self, fetches: list[Fetch]) -> int:
+        """Send the first of them; how many."""
+        group = _Group()
+        ranges = [(fetch.key, fetch.start, fetch.stop) for fetch in fetches]
         try:
-            begun = self._store.begin_range(fetch.key, fetch.start, fetch.stop, answered)
+            begun = self._store.begin_ranges(ranges, partial(self._answered, group))
         except AiolakeError:  # the ordinary way raises it where somebody waits
-            return False
+            return 0
         if begun is None:
-            return False
-        self._begun[fetch.units[0]] = fetch, begun
-        return True
+            return 0
+        group.begun = begun
+        group.waiting = dict(enumerate(fetches[: begun.n]))
+        self._groups.add(group)
+        return begun.n
 
-    def _answered(self, fetch: Fetch, data: Buffer | None) -> None:
-        del self._begun[fetch.units[0]]
+    def _answered(self, group: _Group, i: int, data: Buffer | None) -> None:
+        fetch = group.waiting.pop(i)
+        if not group.waiting:
+            self._groups.remove(group)
         if not self._arrive(fetch, data):
             self._left.append(fetch)
         if data is None:  # the store had better be asked slowly
             self._leave_the_rest()
-        self._send()
-        if not self._begun:
+        if self._todo:
+            self._send()
+        if not self._groups:
             self._leave_the_rest()
             if self._all_ended is not None and not self._all_ended.done():
                 self._all_ended.set_result(None)
@@ -125,7 +136,17 @@ class Burst:
 
     def _give_up(self) -> None:
         self._todo.clear()
-        for fetch, begun in self._begun.values():
-            begun()
-            self._arrive(fetch, None)
-        self._begun.clear()
+        for group in self._groups:
+            group.begun.give_up()
+            for fetch in group.waiting.values():
+                self._arrive(fetch, None)
+        self._groups.clear()
+
+
+class _Group:
+    """Fetches that were sent together, and wait for their answers."""
+
+    __slots__ = ("begun", "waiting")
+
+    begun: Begun
+    waiting: dict[int, Fetch]

@@ -276,12 +276,27 @@ class _Taking:
 
     def arrive(self, fetch: Fetch, data: Buffer | None) -> bool:
         """Take what came of one that departed; whether it was there, and right."""
-        right = data is not None and _distribute(data, fetch, self._units, self._crcs, self._out)
         if len(fetch.units) == 1:
-            self._fetcher._flights.land(self._flight(fetch), data if right else None)
+            return self._arrive_alone(fetch, data)
+        right = data is not None and _distribute(data, fetch, self._units, self._crcs, self._out)
         if right:
             self._kept(fetch)
         return right
+
+    def _arrive_alone(self, fetch: Fetch, data: Buffer | None) -> bool:
+        """One of one unit, which others may have come to wait for."""
+        flight = key, start, length, crc = self._flight(fetch)
+        if data is not None:
+            found = crc32c_of_bytes(data) if type(data) is bytes else crc32c(data)
+            if found != crc or len(data) != length:
+                data = None
+        self._fetcher._flights.land(flight, data)
+        if data is None:
+            return False
+        self._out[fetch.units[0]] = data
+        if self._keep:
+            self._fetcher._keep(key, start, data)
+        return True
 
     def _kept(self, fetch: Fetch) -> None:
         if self._keep:

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import enum
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 __all__ = ["Admission", "Kind", "State", "Ticket"]
@@ -80,28 +81,37 @@ class Admission:
         self.waiting += 1
         return ticket, self._admit()
 
-    def ask_now(self, kind: Kind, nbytes: int) -> Ticket | None:
-        """A ticket that is admitted now; ``None`` where it would have to wait."""
-        if self.waiting:
-            return None
-        ticket = Ticket(kind, nbytes, self._number + 1)
-        if not self._fits(ticket):
-            return None
-        self._number += 1
-        self._take(ticket)
-        return ticket
+    def take_now(self, kind: Kind, sizes: Sequence[int]) -> int:
+        """Admit as many of some requests as need not wait, first come first; how many that are.
+
+        They have no tickets: what each has is given back by ``give_back``.
+        """
+        n = 0
+        for nbytes in sizes[: self.n_free]:
+            if kind is not Kind.COVERED and not self._bytes_fit(nbytes):
+                break
+            self._add(kind, nbytes, 1)
+            n += 1
+        return n
+
+    def give_back(self, kind: Kind, nbytes: int) -> list[Ticket]:
+        """Give back what one of those has; the tickets admitted because of it."""
+        self.inflight -= 1
+        if kind is not Kind.COVERED:
+            self.inflight_bytes -= nbytes
+        return self._admit() if self.waiting else []
 
     @property
-    def crowded(self) -> bool:
-        """Whether somebody waits, or no slot is free."""
-        return self.waiting > 0 or self.inflight >= int(self.limit)
+    def n_free(self) -> int:
+        """Requests that may go now, as far as slots go: none where others wait."""
+        return 0 if self.waiting else max(0, int(self.limit) - self.inflight)
 
     def leave(self, ticket: Ticket) -> list[Ticket]:
         """Give back what a ticket has, or its place; the tickets admitted because of it."""
         if ticket.state is State.WAITING:
             self.waiting -= 1
         elif ticket.state is State.ADMITTED:
-            self._give_back(ticket)
+            self._add(ticket.kind, ticket.nbytes, -1)
         ticket.state = State.GONE
         return self._admit() if self.waiting else []
 
@@ -156,15 +166,12 @@ class Admission:
     def _take(self, ticket: Ticket) -> None:
         ticket.state = State.ADMITTED
         ticket.epoch = self._epoch
-        self._add(ticket, 1)
+        self._add(ticket.kind, ticket.nbytes, 1)
 
-    def _give_back(self, ticket: Ticket) -> None:
-        self._add(ticket, -1)
-
-    def _add(self, ticket: Ticket, sign: int) -> None:
-        if ticket.kind is Kind.HOLD:
-            self.held_bytes += sign * ticket.nbytes
+    def _add(self, kind: Kind, nbytes: int, sign: int) -> None:
+        if kind is Kind.HOLD:
+            self.held_bytes += sign * nbytes
             return
         self.inflight += sign
-        if ticket.kind is Kind.REQUEST:
-            self.inflight_bytes += sign * ticket.nbytes
+        if kind is Kind.REQUEST:
+            self.inflight_bytes += sign * nbytes

@@ -7,7 +7,7 @@ token of a lease, once more with a new one where it had expired.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from aiolake._aio import map_concurrently
@@ -29,8 +29,10 @@ from aiolake.stores.base import (
     Listing,
     ListPage,
     ObjectMeta,
+    Range,
+    Told,
 )
-from aiolake.stores.checks import NameLimit, Unit, check_limit, check_range
+from aiolake.stores.checks import NameLimit, Unit, check_limit, check_range, keys_of
 from aiolake.stores.network import Network
 from aiolake.stores.transport.values import Origin, Response, Tls
 from aiolake.urls import Address
@@ -121,14 +123,16 @@ class AzureStore:
         self._refuse_directory(response, key)
         return body_within(response, self._place, key, start, stop)
 
-    def begin_range(
-        self, key: str, start: int, stop: int, done: Callable[[Buffer | None], None]
-    ) -> Begun | None:
-        """As ``get_range``, where a credential and a connection are at hand."""
-        if start >= stop or self._closed:
+    def begin_ranges(self, ranges: Sequence[Range], done: Told) -> Begun | None:
+        """As ``get_range`` of each, where a credential and connections are at hand."""
+        if self._closed:
             return None
-        request = self._blob("GET", key, {"range": f"bytes={start}-{stop - 1}"})
-        return self._wire.begin_range(request, stop - start, done)
+        keys_of(ranges)
+        requests = [
+            self._blob("GET", key, {"range": f"bytes={start}-{stop - 1}"})
+            for key, start, stop in ranges
+        ]
+        return self._wire.begin_ranges(requests, [stop - start for _, start, stop in ranges], done)
 
     async def get_matching(
         self, key: str, start: int, stop: int | None, etag: str

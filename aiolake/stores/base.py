@@ -21,11 +21,13 @@ __all__ = [
     "ListPage",
     "Listing",
     "ObjectMeta",
+    "Range",
     "Store",
     "SupportsBegunReads",
     "SupportsImmediateReads",
     "SupportsMatchedReads",
     "SupportsReadsInto",
+    "Told",
     "total_nbytes",
 ]
 
@@ -178,29 +180,46 @@ class SupportsImmediateReads(Protocol):
         ...
 
 
-Begun: TypeAlias = Callable[[], None]
-"""Gives up what was begun; then nobody is told how it ended."""
+Range: TypeAlias = tuple[str, int, int]
+"""A key, and the bytes ``[start, stop)`` of its object."""
+
+Told: TypeAlias = Callable[[int, Buffer | None], None]
+"""Hears of each range, by its place among those asked for, all of its bytes; or ``None`` where
+they did not come: ``get_range`` asks again, and says why."""
+
+
+class Begun(Protocol):
+    """Requests that were sent together, each answered by itself."""
+
+    @property
+    def n(self) -> int:
+        """How many were sent: the first of those asked for, at least one."""
+        ...
+
+    def give_up(self) -> None:
+        """Give up those that were not answered; nobody is told of them."""
+        ...
 
 
 @runtime_checkable
 class SupportsBegunReads(Protocol):
-    """A store that can send a request for a range at once, and tell by a call what came.
+    """A store that can send requests for ranges at once, and tell by calls what came.
 
     For many short ranges at a time: each costs half of what it costs by ``get_range`` in a task.
     """
 
-    def begin_range(
-        self, key: str, start: int, stop: int, done: Callable[[Buffer | None], None]
-    ) -> Begun | None:
-        """Ask for the bytes ``[start, stop)`` if that can be done without waiting.
+    def begin_ranges(self, ranges: Sequence[Range], done: Told) -> Begun | None:
+        """Ask for as many of the first ranges as can be asked for without waiting.
 
         Args:
-            key, start, stop: As ``get_range``.
-            done: Called once, not within this call, with all of the bytes; or with ``None``
-                where they did not come: ``get_range`` asks again, and says why.
+            ranges: None of them empty.
+            done: Called once for each that was sent, not within this call.
 
         Returns:
-            What gives it up; ``None`` where nothing was sent.
+            What was sent; ``None`` where nothing was.
+
+        Raises:
+            InvalidInputError: A key cannot be an object's, or a range is empty; nothing was sent.
         """
         ...
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import enum
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from aiolake.errors import InvalidInputError
+from aiolake.stores.base import Range
 
-__all__ = ["MAX_LIMIT", "NameLimit", "Unit", "check_key", "check_limit", "check_range"]
+__all__ = ["MAX_LIMIT", "NameLimit", "Unit", "check_key", "check_limit", "check_range", "keys_of"]
 
 MAX_LIMIT = 1000
 _MAX_KEY_BYTES = 1024
@@ -115,6 +117,22 @@ def check_range(key: str, start: int, stop: int) -> None:
             f"bytes [{start}, {stop}) of {key!r} are no range: 0 <= start <= stop is needed",
             key=key,
         )
+
+
+def keys_of(ranges: Sequence[Range]) -> set[str]:
+    """The keys of ranges to be begun, of which none may be empty.
+
+    Raises:
+        InvalidInputError: One is: HTTP has no empty ranges.
+    """
+    for key, start, stop in ranges:
+        if not 0 <= start < stop:
+            raise InvalidInputError(
+                f"bytes [{start}, {stop}) of {key!r} cannot be asked for: 0 <= start < stop is "
+                "needed",
+                key=key,
+            )
+    return {key for key, _, _ in ranges}
 
 
 def check_limit(limit: int) -> None:

@@ -33,8 +33,10 @@ from aiolake.stores.base import (
     Listing,
     ListPage,
     ObjectMeta,
+    Range,
+    Told,
 )
-from aiolake.stores.checks import NameLimit, check_key, check_limit, check_range
+from aiolake.stores.checks import NameLimit, check_key, check_limit, check_range, keys_of
 from aiolake.stores.leased import send_leased
 from aiolake.stores.network import Network
 from aiolake.stores.transport.lane.head import request_bytes
@@ -148,19 +150,22 @@ class GcsStore:
             return b""
         return part_of(response.status, response.headers, response.body, start, stop)
 
-    def begin_range(
-        self, key: str, start: int, stop: int, done: Callable[[Buffer | None], None]
-    ) -> Begun | None:
-        """As ``get_range``, where a token and a connection are at hand."""
+    def begin_ranges(self, ranges: Sequence[Range], done: Told) -> Begun | None:
+        """As ``get_range`` of each, where a token and connections are at hand."""
         credential = self._lease.current()
-        if credential is None or start >= stop or self._closed:
+        if credential is None or self._closed:
             return None
-        self._check(key)
-        origin = self._place.origin
+        for key in keys_of(ranges):
+            self._check(key)
+        requests = (self._read_request(credential, *each) for each in ranges)
+        sizes = [stop - start for _, start, stop in ranges]
+        return self._network.transport.begin_ranges(self._place.origin, requests, sizes, done)
+
+    def _read_request(self, credential: Credential, key: str, start: int, stop: int) -> bytes:
+        """What asks for a range, whole."""
         call = _ranged(key, self._place.media(key), start, stop, good=(206,))
         headers = {**call.headers, **bearer(credential)}
-        request = request_bytes("GET", call.target, origin.authority, headers)
-        return self._network.transport.begin_range(origin, request, stop - start, done)
+        return request_bytes("GET", call.target, self._place.origin.authority, headers)
 
     async def get_matching(
         self, key: str, start: int, stop: int | None, etag: str

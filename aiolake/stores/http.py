@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import NoReturn
 
 from aiolake.credentials.http_creds import Linked, parse, provider_of
@@ -38,8 +38,10 @@ from aiolake.stores.base import (
     Listing,
     ListPage,
     ObjectMeta,
+    Range,
+    Told,
 )
-from aiolake.stores.checks import check_key, check_limit, check_range
+from aiolake.stores.checks import check_key, check_limit, check_range, keys_of
 from aiolake.stores.leased import send_leased
 from aiolake.stores.network import Network
 from aiolake.stores.transport.lane.head import request_bytes
@@ -170,27 +172,33 @@ class HttpStore:
         response = await self._range(key, start, stop, {}, (200, 206, 416))
         return part_of(response, self._shown(key), self.url, start, stop)
 
-    def begin_range(
-        self, key: str, start: int, stop: int, done: Callable[[Buffer | None], None]
-    ) -> Begun | None:
-        """As ``get_range``, of a server that has sent parts and has not sent on, where a token and
-        a connection are at hand."""
+    def begin_ranges(self, ranges: Sequence[Range], done: Told) -> Begun | None:
+        """As ``get_range`` of each, of a server that has sent parts and has not sent on, where a
+        token and connections are at hand."""
         credential = None if self._lease is None else self._lease.current()
         if self._lease is not None and credential is None:
             return None
-        if not self._shows_ranges or self._redirects or start >= stop or self._closed:
+        if not self._shows_ranges or self._redirects or self._closed:
             return None
-        self._check(key)
-        span = {"Range": f"bytes={start}-{stop - 1}"}
-        headers = {**self._headers, **span, **_bearer(credential)}
-        request = request_bytes("GET", self._target(key), self._origin.authority, headers)
+        for key in keys_of(ranges):
+            self._check(key)
 
-        def ended(response: Response | None) -> None:
+        def ended(i: int, response: Response | None) -> None:
+            _, start, stop = ranges[i]
             if response is not None:
                 self._learn(response)
-            done(None if response is None else exactly(response, start, stop))
+            done(i, None if response is None else exactly(response, start, stop))
 
-        return self._network.transport.begin(self._origin, "GET", request, ended)
+        requests = (self._read_request(credential, *each) for each in ranges)
+        return self._network.transport.begin(self._origin, "GET", requests, ended)
+
+    def _read_request(
+        self, credential: Credential | None, key: str, start: int, stop: int
+    ) -> bytes:
+        """What asks for a range, whole."""
+        span = {"Range": f"bytes={start}-{stop - 1}"}
+        headers = {**self._headers, **span, **_bearer(credential)}
+        return request_bytes("GET", self._target(key), self._origin.authority, headers)
 
     async def get_matching(
         self, key: str, start: int, stop: int | None, etag: str

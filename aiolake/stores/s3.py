@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 
 import msgspec
@@ -38,9 +38,11 @@ from aiolake.stores.base import (
     Listing,
     ListPage,
     ObjectMeta,
+    Range,
     Store,
+    Told,
 )
-from aiolake.stores.checks import NameLimit, check_key, check_limit, check_range
+from aiolake.stores.checks import NameLimit, check_key, check_limit, check_range, keys_of
 from aiolake.stores.leased import send_leased
 from aiolake.stores.network import Network
 from aiolake.stores.transport.lane.head import request_bytes
@@ -183,33 +185,36 @@ class S3Store:
         assert found is not None
         return found
 
-    def begin_range(
-        self, key: str, start: int, stop: int, done: Callable[[Buffer | None], None]
-    ) -> Begun | None:
-        """As ``get_range``, where bucket, credential and a connection are at hand."""
+    def begin_ranges(self, ranges: Sequence[Range], done: Told) -> Begun | None:
+        """As ``get_range`` of each, where bucket, credential and connections are at hand."""
         place, credential = self._bucket.place, self._lease.current()
-        if place is None or credential is None or start >= stop or self._closed:
+        if place is None or credential is None or self._closed:
             return None
-        self._check(key)
-        request = self._read_request(
-            place, credential, place.target(self._prefix + key), start, stop
-        )
-        transport = self._network.transport
-        return transport.begin_range(place.origin, request, stop - start, done)
+        for key in keys_of(ranges):
+            self._check(key)
+        requests = self._read_requests(place, credential, ranges)
+        sizes = [stop - start for _, start, stop in ranges]
+        return self._network.transport.begin_ranges(place.origin, requests, sizes, done)
 
-    def _read_request(
-        self, place: Place, credential: Credential, path: str, start: int, stop: int
-    ) -> bytes:
-        """What asks for a range, whole."""
+    def _read_requests(
+        self, place: Place, credential: Credential, ranges: Sequence[Range]
+    ) -> Iterator[bytes]:
+        """What asks for each range, whole."""
         authority = place.origin.authority
         if not isinstance(credential, AwsCredential):
-            headers = {**self._all_headers, "range": f"bytes={start}-{stop - 1}"}
-            return request_bytes("GET", path, authority, headers)
+            for key, start, stop in ranges:
+                headers = {**self._all_headers, "range": f"bytes={start}-{stop - 1}"}
+                yield request_bytes("GET", place.target(self._prefix + key), authority, headers)
+            return
         second = self._bucket.signer.at(credential, self._lease.now())
         reads = self._reads
         if reads is None or not reads.serves(second, authority):
             reads = self._reads = SignedReads(second, authority, self._all_headers)
-        return reads.request(path, start, stop)
+        last, path = "", b""
+        for key, start, stop in ranges:
+            if key != last:
+                last, path = key, place.target(self._prefix + key).encode("ascii")
+            yield reads.request(path, start, stop)
 
     async def get_matching(
         self, key: str, start: int, stop: int | None, etag: str

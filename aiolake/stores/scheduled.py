@@ -15,8 +15,10 @@ from aiolake.stores.base import (
     Listing,
     ListPage,
     ObjectMeta,
+    Range,
     Store,
     SupportsMatchedReads,
+    Told,
     total_nbytes,
 )
 from aiolake.stores.checks import check_range
@@ -55,8 +57,8 @@ class ScheduledStore:
         self._now = getattr(store, "get_range_now", None)
         self._read_now: Callable[[str, int, memoryview], bool] | None
         self._read_now = getattr(store, "read_now", None)
-        self._begin: Callable[[str, int, int, Callable[[Buffer | None], None]], Begun | None] | None
-        self._begin = getattr(store, "begin_range", None)
+        self._begin: Callable[[Sequence[Range], Told], Begun | None] | None
+        self._begin = getattr(store, "begin_ranges", None)
         self._covered = False
 
     def covered_by(self, hold: Hold) -> ScheduledStore:
@@ -119,23 +121,17 @@ class ScheduledStore:
         self._counters.bytes_read += len(data)
         return data
 
-    def begin_range(
-        self, key: str, start: int, stop: int, done: Callable[[Buffer | None], None]
-    ) -> Begun | None:
-        """As the inner store, where the scheduler lets it go at once."""
-        begin, counters = self._begin, self._counters
+    def begin_ranges(self, ranges: Sequence[Range], done: Told) -> Begun | None:
+        """As the inner store, as many as the scheduler lets go at once."""
+        begin = self._begin
         if begin is None:
             return None
 
-        def answered(data: Buffer | None) -> None:
-            if data is not None:
-                counters.bytes_read += len(data)
-            done(data)
+        def send(n: int, ended: Told) -> Begun | None:
+            return begin(ranges[:n], ended)
 
-        send = partial(begin, key, start, stop)
-        return self._scheduler.begin(
-            "get_range", stop - start, send, answered, covered=self._covered
-        )
+        sizes = [stop - start for _, start, stop in ranges]
+        return self._scheduler.begin("get_range", sizes, send, done, covered=self._covered)
 
     async def get_matching(
         self, key: str, start: int, stop: int | None, etag: str

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Any, Generic, TypeVar
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -15,6 +15,7 @@ from aiolake._aio import Clock, Deadline, Deadlines, SystemClock, random_source
 from aiolake.errors import AiolakeError, ThrottledError, TransientStoreError
 from aiolake.options import Options
 from aiolake.stores.admission import Admission, Kind, State, Ticket
+from aiolake.stores.base import Begun, Buffer, Told
 from aiolake.stores.retry import RetryBudget, RetryPolicy, decide
 
 __all__ = ["Hold", "Scheduler", "SchedulerStatistics"]
@@ -190,41 +191,47 @@ class Scheduler:
     def begin(
         self,
         verb: str,
-        nbytes: int,
-        send: Callable[[Callable[[T | None], None]], Callable[[], None] | None],
-        done: Callable[[T | None], None],
+        sizes: Sequence[int],
+        send: Callable[[int, Told], Begun | None],
+        done: Told,
         *,
         covered: bool = False,
-    ) -> Callable[[], None] | None:
-        """Send a request that may go at once, in one attempt, and tell by a call what came.
+    ) -> Begun | None:
+        """Send as many of some reads as may go at once, in one attempt each.
 
         Args:
-            verb, nbytes, covered: As ``run``.
-            send: Sends it, calls what it is given once, not within this call, and returns what
-                gives it up; ``None`` where nothing was sent.
-            done: Called with the answer, or ``None``: run it.
+            verb, covered: As ``run``.
+            sizes: What each brings, in bytes; none is empty.
+            send: Sends as many of the first as it is told, or fewer; see ``SupportsBegunReads``.
+            done: Called for each that was sent with what came, or with ``None``: run it.
 
         Returns:
-            What gives it up; ``None`` where nothing was sent.
+            What was sent; ``None`` where nothing was.
         """
-        kind = Kind.COVERED if covered or nbytes == 0 else Kind.REQUEST
-        ticket = self._admission.ask_now(kind, nbytes)
-        if ticket is None:
+        kind, admission = Kind.COVERED if covered else Kind.REQUEST, self._admission
+        n = admission.take_now(kind, sizes)
+        if not n:
             return None
-        attempt = _Begun(self, ticket, done)
-        sent = send(attempt.ended)
+        attempts = _Begun(self, kind, dict(enumerate(sizes[:n])), done)
+        try:
+            sent = send(n, attempts.ended)
+        except BaseException:
+            attempts.leave(0)
+            raise
         if sent is None:
-            self._leave(ticket)
+            attempts.leave(0)
             return None
-        attempt.sent = sent
-        attempt.deadline = self._deadlines.add(attempt.late)
-        self.counters.requests[verb] = self.counters.requests.get(verb, 0) + 1
-        return attempt.give_up
+        attempts.leave(sent.n)
+        attempts.sent = sent
+        attempts.deadline = self._deadlines.add(attempts.late)
+        requests = self.counters.requests
+        requests[verb] = requests.get(verb, 0) + sent.n
+        return attempts
 
     @property
-    def crowded(self) -> bool:
-        """Whether nothing more may be begun before something ends."""
-        return self._admission.crowded
+    def n_free(self) -> int:
+        """How many reads may be begun now, as far as slots go."""
+        return self._admission.n_free
 
     def _delay(self, error: BaseException, attempt: int) -> float | None:
         delay_s = decide(error, attempt, self._policy, self._rng.random)
@@ -266,39 +273,57 @@ class Scheduler:
                 waiter.set_result(None)
 
 
-class _Begun(Generic[T]):
-    """An attempt that somebody is told the end of; its ways to end."""
+class _Begun:
+    """Attempts that somebody is told the ends of; ``waiting`` are the sizes of those not ended."""
 
-    __slots__ = ("deadline", "done", "scheduler", "sent", "ticket")
+    __slots__ = ("deadline", "done", "kind", "n", "scheduler", "sent", "waiting")
 
     deadline: Deadline
-    sent: Callable[[], None]
+    sent: Begun
 
     def __init__(
-        self, scheduler: Scheduler, ticket: Ticket, done: Callable[[T | None], None]
+        self, scheduler: Scheduler, kind: Kind, waiting: dict[int, int], done: Told
     ) -> None:
         self.scheduler = scheduler
-        self.ticket = ticket
+        self.kind = kind
+        self.waiting = waiting
         self.done = done
+        self.n = len(waiting)
 
-    def ended(self, answer: T | None) -> None:
+    def leave(self, n: int) -> None:
+        """Only the first ``n`` were sent."""
+        for i in range(n, self.n):
+            self._leave(i)
+        self.n = n
+
+    def ended(self, i: int, data: Buffer | None) -> None:
         scheduler = self.scheduler
-        scheduler._deadlines.discard(self.deadline)
-        if answer is not None:
+        if data is not None:
             scheduler._budget.succeeded()
             scheduler._admission.succeeded()
-        scheduler._leave(self.ticket)
-        self.done(answer)
+            scheduler.counters.bytes_read += len(data)
+        self._leave(i)
+        if not self.waiting:
+            scheduler._deadlines.discard(self.deadline)
+        self.done(i, data)
 
     def give_up(self) -> None:
         self.scheduler._deadlines.discard(self.deadline)
-        self.scheduler._leave(self.ticket)
-        self.sent()
+        for i in list(self.waiting):
+            self._leave(i)
+        self.sent.give_up()
 
     def late(self) -> None:
-        self.scheduler.counters.timeouts += 1
+        late = list(self.waiting)
+        self.scheduler.counters.timeouts += len(late)
         self.give_up()
-        self.done(None)
+        for i in late:
+            self.done(i, None)
+
+    def _leave(self, i: int) -> None:
+        admitted = self.scheduler._admission.give_back(self.kind, self.waiting.pop(i))
+        if admitted:
+            self.scheduler._wake(admitted)
 
 
 class Hold:

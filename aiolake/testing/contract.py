@@ -158,8 +158,6 @@ class _Reading(_Opening):
             if not isinstance(store, SupportsBegunReads):
                 return
 
-            def ignore(data: Buffer | None) -> None: ...
-
             for key in (*self.odd_keys, "a"):
                 await store.put(key, [BLOCK])
             await map_concurrently(store.get, ["a"] * 4)  # connections are at hand
@@ -170,11 +168,23 @@ class _Reading(_Opening):
                         assert bytes(data) == BLOCK[start:stop], key
             for key, start, stop in [("a", 100, 9000), ("a", 4096, 5000), ("missing", 0, 1)]:
                 assert await _begun(store, key, start, stop) is None
-            assert store.begin_range("a", 7, 7, ignore) is None
-            give_up = store.begin_range("a", 0, 4096, ignore)
-            if give_up is not None:
-                give_up()
+            await _raises(InvalidInputError, _begun(store, "a", 7, 7))
+            told: asyncio.Queue[tuple[int, Buffer | None]] = asyncio.Queue()
+            ranges = [("a", i, 7 * i + 1) for i in range(20)]
+
+            def tell(i: int, data: Buffer | None) -> None:
+                told.put_nowait((i, data))
+
+            sent = store.begin_ranges(ranges, tell)
+            assert told.empty(), "nobody is told within the call"
+            if sent is not None:
+                answers = dict([await told.get() for _ in range(sent.n)])
+                assert answers == {i: BLOCK[i : 7 * i + 1] for i in range(sent.n)}
+            sent = store.begin_ranges(ranges, tell)
+            if sent is not None:
+                sent.give_up()
             assert bytes(await store.get_range("a", 0, 10)) == BLOCK[:10]
+            assert told.empty(), "nobody is told of what was given up"
 
     async def test_odd_keys_keep_their_names(self) -> None:
         async with self.opened() as store:
@@ -481,6 +491,6 @@ async def _raises(kind: type[Exception], call: Awaitable[object]) -> None:
 async def _begun(store: SupportsBegunReads, key: str, start: int, stop: int) -> Buffer | None:
     """What a begun read brings; ``None`` also where it cannot be begun."""
     told: asyncio.Future[Buffer | None] = asyncio.get_running_loop().create_future()
-    if store.begin_range(key, start, stop, told.set_result) is None:
+    if store.begin_ranges([(key, start, stop)], lambda _, data: told.set_result(data)) is None:
         return None
     return await told

@@ -74,7 +74,7 @@ async def test_the_longest_name_is_kept_and_a_longer_one_is_refused_before_it_is
             assert f"the prefix of the address ({n_prefix + 1:,})" in str(caught.value)
             assert "shorten the prefix, or the key, by 1 or more" in str(caught.value)
         with pytest.raises(InvalidInputError):
-            store.begin_range(f"{key}x", 0, 1, print)  # type: ignore[attr-defined]
+            store.begin_ranges([(f"{key}x", 0, 1)], print)  # type: ignore[attr-defined]
         assert network.transport.statistics().requests == n_sent
         assert bytes(await store.get(key)) == b"0123"
         await store.delete([key])

@@ -34,6 +34,7 @@ from aiolake.testing import StoreContract
 from tests.credentials.google.cloud import EMAIL, Cloud, running_cloud
 from tests.scale import pick
 from tests.servers.gcs import GcsServer
+from tests.stores.begun import begun
 from tests.stores.gcs import opened
 
 
@@ -210,9 +211,7 @@ async def test_every_request_names_the_quota_project(
             assert cloud.projects == [expected] * n
         etag = (await store.head("a")).etag
         assert await store.get_matching("a", 0, 4, etag or "") is not None
-        told = asyncio.get_running_loop().create_future()
-        assert store.begin_range("a", 0, 4, told.set_result) is not None
-        assert bytes(await told) == b"0123"
+        assert await begun(store, "a", 0, 4) == b"0123"
         await verbs["delete"]()
         assert set(cloud.projects) == {expected}
         assert len(cloud.projects) == 9 + 3 + 2

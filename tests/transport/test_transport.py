@@ -6,7 +6,7 @@ import asyncio
 import os
 import random
 import ssl
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from pathlib import Path
@@ -18,6 +18,7 @@ from aiolake._aio import Tasks, map_concurrently
 from aiolake.errors import (
     AiolakeError,
     ClosedError,
+    InvalidInputError,
     PermissionDeniedError,
     StoreError,
     TransientStoreError,
@@ -447,7 +448,7 @@ class TestBegin:
     async def test_it_needs_a_connection_at_hand(self) -> None:
         async with serving(always(ok(BODY))) as server, transport("lane") as client:
             begun = Begun(client, server)
-            assert begun.give_up is None
+            assert begun.sent is None
             await get(client, server)
             begun = Begun(client, server)
             assert client.statistics().in_use == 1
@@ -461,14 +462,14 @@ class TestBegin:
     async def test_it_is_not_for_those_behind_a_proxy(self) -> None:
         async with serving(always(ok(BODY))) as server, transport("aiohttp") as client:
             await get(client, server)
-            assert Begun(client, server).give_up is None
+            assert Begun(client, server).sent is None
 
     async def test_given_up_it_tells_nobody_and_the_connection_is_closed(self) -> None:
         async with serving(always(ok(BODY))) as server, transport("lane") as client:
             await get(client, server)
             begun = Begun(client, server)
-            assert begun.give_up is not None
-            begun.give_up()
+            assert begun.sent is not None
+            begun.sent.give_up()
             assert client.statistics().in_use == 0
             await asyncio.sleep(0.05)
             assert not begun.told.done()
@@ -505,9 +506,82 @@ class TestBegin:
             await get(client, server)
             connection = next(iter(client._lane._pool._idle[server.origin]))[0]
             connection.usable = False  # as its end is known, before the loop has told of it
-            assert Begun(client, server).give_up is None
+            assert Begun(client, server).sent is None
             await asyncio.sleep(0.05)
             assert server.n_open == 0
+
+    async def test_each_of_many_is_answered_by_its_place(self) -> None:
+        async with serving(ranged) as server, transport("lane") as client:
+            origin = server.origin
+
+            async def connect(_: int) -> None:
+                await client.send(origin, "GET", "/x", {"range": "bytes=0-9"})
+
+            await map_concurrently(connect, range(4))
+            told: asyncio.Queue[tuple[int, bytes]] = asyncio.Queue()
+            n_made = 0
+
+            def requests() -> Iterator[bytes]:
+                nonlocal n_made
+                for i in range(10):
+                    n_made += 1
+                    headers = {"range": f"bytes={i}-{2 * i}"}
+                    yield request_bytes("GET", "/x", origin.authority, headers)
+
+            def tell(i: int, response: Response | None) -> None:
+                assert response is not None
+                told.put_nowait((i, bytes(response.body)))
+
+            n_idle = client.statistics().idle
+            sent = client.begin(origin, "GET", requests(), tell)
+            assert sent is not None
+            assert sent.n == client.statistics().in_use == n_idle
+            assert n_made == n_idle + 1
+            assert dict([await told.get() for _ in range(sent.n)]) == {
+                i: BODY[i : 2 * i + 1] for i in range(sent.n)
+            }
+            assert (client.statistics().in_use, client.statistics().idle) == (0, n_idle)
+            sent.give_up()  # there is nothing to give up
+            assert (client.statistics().in_use, client.statistics().idle) == (0, n_idle)
+
+    async def test_of_many_given_up_those_not_answered_are_closed(self) -> None:
+        n_asked = 0
+
+        async def two_more(_: Request, writer: Writer) -> None:
+            nonlocal n_asked
+            n_asked += 1
+            if n_asked <= 5:
+                writer.write(ok(BODY))
+
+        async with serving(two_more) as server, transport("lane") as client:
+            await map_concurrently(lambda _: get(client, server), range(3))
+            n_idle, n_asked = client.statistics().idle, 3
+            request = request_bytes("GET", "/x", server.origin.authority, {})
+            told: asyncio.Queue[int] = asyncio.Queue()
+            sent = client.begin(
+                server.origin, "GET", [request] * 9, lambda i, _: told.put_nowait(i)
+            )
+            assert sent is not None
+            for _ in range(min(2, n_idle)):
+                await told.get()
+            sent.give_up()
+            await asyncio.sleep(0.05)
+            assert told.empty()
+            assert client.statistics().idle == server.n_open == min(2, n_idle)
+            assert client.statistics().in_use == 0
+
+    async def test_a_request_that_cannot_be_made_leaves_nothing_behind(self) -> None:
+        async with serving(always(ok(BODY))) as server, transport("lane") as client:
+            await map_concurrently(lambda _: get(client, server), range(2))
+
+            def requests() -> Iterator[bytes]:
+                yield request_bytes("GET", "/x", server.origin.authority, {})
+                yield request_bytes("GET", "/x", server.origin.authority, {"a": "b\n"})
+
+            with pytest.raises(InvalidInputError):
+                client.begin(server.origin, "GET", requests(), lambda *_: pytest.fail("told"))
+            assert client.statistics().in_use == 0
+            assert bytes((await get(client, server)).body) == BODY
 
     async def test_closing_the_client_tells_who_waits(self) -> None:
         n_asked = 0
@@ -537,9 +611,9 @@ class TestBegin:
                 at = 7 * len(got)
                 headers = {"range": f"bytes={at}-{at + 99}"}
                 request = request_bytes("GET", "/x", server.origin.authority, headers)
-                assert client.begin(server.origin, "GET", request, told) is not None
+                assert client.begin(server.origin, "GET", [request], told) is not None
 
-            def told(response: Response | None) -> None:
+            def told(_: int, response: Response | None) -> None:
                 assert response is not None
                 got.append(bytes(response.body))
                 if len(got) < 200:
@@ -560,7 +634,11 @@ class Begun:
         self.told: asyncio.Future[Response | None]
         self.told = asyncio.get_running_loop().create_future()
         request = request_bytes("GET", "/x", server.origin.authority, {})
-        self.give_up = client.begin(server.origin, "GET", request, self.told.set_result)
+        self.sent = client.begin(server.origin, "GET", [request], self._tell)
+
+    def _tell(self, i: int, response: Response | None) -> None:
+        assert i == 0
+        self.told.set_result(response)
 
 
 class TestClosing:

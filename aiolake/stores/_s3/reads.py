@@ -39,13 +39,13 @@ class SignedReads:
         """Whether it was made for these."""
         return self.second is second and self._authority == authority
 
-    def request(self, path: str, start: int, stop: int) -> bytes:
+    def request(self, path: bytes, start: int, stop: int) -> bytes:
         """A ``GET`` of the bytes ``[start, stop)`` of what lies at an encoded path."""
-        target, span = path.encode("ascii"), b"bytes=%d-%d" % (start, stop - 1)
+        span = b"bytes=%d-%d" % (start, stop - 1)
         a, b, c = self._signed
-        signature = self.second.signature(b"".join((a, target, b, span, c)))
+        signature = self.second.signature(b"".join((a, path, b, span, c)))
         a, b, c, d = self._sent
-        return b"".join((a, target, b, span, c, signature.encode("ascii"), d))
+        return b"".join((a, path, b, span, c, signature.encode("ascii"), d))
 
 
 def _cut(data: bytes, *marks: str) -> list[bytes]:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from importlib import import_module
 from typing import TYPE_CHECKING
 
 from aiolake._aio import Guard
 from aiolake.options import Options
-from aiolake.stores.base import Buffer
+from aiolake.stores.base import Begun, Buffer, Told
 from aiolake.stores.transport.lane.head import UnusualError
 from aiolake.stores.transport.lane.lane import Lane
 from aiolake.stores.transport.values import Origin, Response, TransportStatistics
@@ -82,67 +82,51 @@ class Transport:
         return response
 
     def begin(
-        self, origin: Origin, method: str, request: bytes, done: Callable[[Response | None], None]
-    ) -> Callable[[], None] | None:
-        """Send a request without a body at once, where a connection is at hand.
+        self,
+        origin: Origin,
+        method: str,
+        requests: Iterable[bytes],
+        done: Callable[[int, Response | None], None],
+    ) -> Begun | None:
+        """Send as many requests without a body as there are connections at hand for, at once.
 
         What ``send`` costs beyond this is a task for each of many requests, and its turns.
 
         Args:
             origin: The server.
             method: ``GET`` or ``HEAD``.
-            request: Head and empty line, as ``lane.head.request_bytes`` makes them.
-            done: Called once with an answer of any status, or with ``None`` where there is none
-                to be read here: ask again by ``send``, which says why. Never within this call.
+            requests: Each head and empty line, as ``lane.head.request_bytes`` makes them; no more
+                are taken than are sent, and one.
+            done: Called once for each that was sent, by its place, with an answer of any status,
+                or with ``None`` where there is none to be read here: ask again by ``send``, which
+                says why. Never within this call.
 
         Returns:
-            What gives the request up, after which ``done`` is not called; ``None`` where nothing
-            was sent.
+            What was sent; ``None`` where nothing was.
         """
         self._guard.check()
         if not self._lane.takes(origin, method):
             return None
+        return self._lane.begin(origin, method, requests, done)
 
-        def ended(response: Response | None) -> None:
-            self._in_use -= 1
-            if response is not None:
-                self._bytes_read += len(response.body)
-            done(response)
-
-        drop = self._lane.begin(origin, method, request, ended)
-        if drop is None:
-            return None
-        self._in_use += 1
-        self._n_requests += 1
-
-        def give_up() -> None:
-            self._in_use -= 1
-            drop()
-
-        return give_up
-
-    def begin_range(
-        self,
-        origin: Origin,
-        request: bytes,
-        nbytes: int,
-        done: Callable[[Buffer | None], None],
-    ) -> Callable[[], None] | None:
-        """As ``begin``, for a range: told are its bytes, or ``None`` for any other answer.
+    def begin_ranges(
+        self, origin: Origin, requests: Iterable[bytes], sizes: Sequence[int], done: Told
+    ) -> Begun | None:
+        """As ``begin``, for ranges: told are their bytes, or ``None`` for any other answer.
 
         Args:
-            origin, request: As ``begin``; a ``GET``.
-            nbytes: How many were asked for.
-            done: Called once.
+            origin, requests: As ``begin``, of ``GET``.
+            sizes: How many bytes each asks for.
+            done: See ``Told``.
         """
 
-        def ended(response: Response | None) -> None:
-            if response is None or response.status != 206 or len(response.body) != nbytes:
-                done(None)
+        def ended(i: int, response: Response | None) -> None:
+            if response is None or response.status != 206 or len(response.body) != sizes[i]:
+                done(i, None)
             else:
-                done(response.body)
+                done(i, response.body)
 
-        return self.begin(origin, "GET", request, ended)
+        return self.begin(origin, "GET", requests, ended)
 
     async def _sent(
         self,
@@ -173,12 +157,13 @@ class Transport:
 
     def statistics(self) -> TransportStatistics:
         """What it is doing now."""
+        begun = self._lane.tally
         return TransportStatistics(
-            in_use=self._in_use,
+            in_use=self._in_use + begun.in_use,
             idle=self._lane.n_idle,
             opened=self._lane.n_opened,
-            requests=self._n_requests,
-            bytes_read=self._bytes_read,
+            requests=self._n_requests + begun.n_requests,
+            bytes_read=self._bytes_read + begun.bytes_read,
         )
 
     async def aclose(self) -> None:

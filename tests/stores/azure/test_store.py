@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import base64
 import hashlib
 from collections.abc import AsyncIterator
@@ -32,6 +31,7 @@ from aiolake.testing import FakeClock
 from tests.servers.azure import AzureServer
 from tests.stores.azure.places import address, opened, signature, store_at
 from tests.stores.azure.scripted import Reply, Seen, failure, refusal, scripted
+from tests.stores.begun import begun
 
 
 class TestMatchedReads:
@@ -195,9 +195,7 @@ class TestClocks:
         async with store_at_another_time(azurite, container, good, timedelta(hours=3)) as store:
             await store.put("a", [b"0123456789"])
             assert bytes(await store.get_range("a", 2, 5)) == b"234"
-            told = asyncio.get_running_loop().create_future()
-            assert store.begin_range("a", 2, 5, told.set_result) is not None
-            assert bytes(await told) == b"234"
+            assert await begun(store, "a", 2, 5) == b"234"
             state = store.lease.state()
             assert state.expires_at is not None
             assert state.expires_at > store.lease.now()  # by the server's clock

@@ -100,14 +100,14 @@ async def test_reads_of_bursts_are_begun(site: Site, monkeypatch: pytest.MonkeyP
     monkeypatch.setattr("aiolake.stores.http._COST", CostModel(gap_bytes=0))
     await filled(str(site.root / "set"), N_ROWS)
     begun: list[bool] = []
-    begin = HttpStore.begin_range
+    begin = HttpStore.begin_ranges
 
     def counted(self: HttpStore, *args: object) -> object:
-        give_up = begin(self, *args)  # type: ignore[arg-type]
-        begun.append(give_up is not None)
-        return give_up
+        sent = begin(self, *args)  # type: ignore[arg-type]
+        begun.append(sent is not None)
+        return sent
 
-    monkeypatch.setattr(HttpStore, "begin_range", counted)
+    monkeypatch.setattr(HttpStore, "begin_ranges", counted)
     for handler, some in ((site.handler, True), (without_ranges, False)):
         site.handler = handler
         with served_elsewhere(site):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -23,9 +22,9 @@ from aiolake.errors import (
     UnauthenticatedError,
 )
 from aiolake.stores import http
-from aiolake.stores.base import Buffer, Listing, ObjectMeta
-from aiolake.stores.http import HttpStore
+from aiolake.stores.base import Listing, ObjectMeta
 from tests.servers.certificates import make_certificate
+from tests.stores.begun import begun
 from tests.stores.http.server import Site, opened, served, without_ranges
 
 KEYS = [
@@ -271,14 +270,6 @@ async def test_an_answer_of_another_range_is_refused(site: Site) -> None:
             await store.get_range("a", 0, 4)
 
 
-async def begun(store: HttpStore, key: str, start: int, stop: int) -> Buffer | str | None:
-    """What a begun read brings; ``"not begun"`` where none is sent."""
-    told: asyncio.Future[Buffer | None] = asyncio.get_running_loop().create_future()
-    if store.begin_range(key, start, stop, told.set_result) is None:
-        return "not begun"
-    return await told
-
-
 async def test_reads_are_begun_once_the_server_has_sent_a_part(site: Site) -> None:
     site.put("a b/ä", DATA)
     async with served(site), opened(site.url, {"headers": {"X-Team": "blue"}}) as store:
@@ -290,12 +281,15 @@ async def test_reads_are_begun_once_the_server_has_sent_a_part(site: Site) -> No
         assert site.headers[-1]["X-Team"] == "blue"
         for key, start, stop in [("a b/ä", 100, 99_999), ("a b/ä", 99_998, 99_999), ("b", 0, 1)]:
             assert await begun(store, key, start, stop) is None
-        assert await begun(store, "a b/ä", 7, 7) == "not begun"
+        with pytest.raises(InvalidInputError, match="start < stop"):
+            await begun(store, "a b/ä", 7, 7)
         with pytest.raises(InvalidInputError):
             await begun(store, "../a", 0, 1)
-        give_up = store.begin_range("a b/ä", 0, 4000, lambda _: pytest.fail("it was given up"))
-        assert give_up is not None
-        give_up()
+        ranges = [("a b/ä", 0, 4000), ("a b/ä", 7, 9)]
+        sent = store.begin_ranges(ranges, lambda *_: pytest.fail("it was given up"))
+        assert sent is not None
+        assert sent.n == 1  # there is one connection
+        sent.give_up()
         assert bytes(await store.get_range("a b/ä", 0, 4)) == DATA[:4]
         await store.aclose()
         assert await begun(store, "a b/ä", 0, 4) == "not begun"
@@ -322,7 +316,7 @@ async def test_no_read_is_begun_where_the_server_sends_on(site: Site) -> None:
     site.put("here", DATA)
     site.moved = {"/old/a": (302, "/new/a")}
     async with served(site):
-        for first in ("get_range", "begin_range"):
+        for first in ("get_range", "begin_ranges"):
             async with opened(site.url) as store:
                 await store.get_range("here", 0, 4)
                 assert await begun(store, "here", 0, 4) == DATA[:4]

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import pytest
 
 from aiolake.chunks.burst import Burst
 from aiolake.chunks.plan import Fetch
 from aiolake.errors import ClosedError
-from aiolake.stores.base import Buffer
+from aiolake.stores.base import Buffer, Range, Told
 
 
 class Scripted:
@@ -19,8 +19,9 @@ class Scripted:
     def __init__(self, room: int, connections: int = 1000) -> None:
         self.room = room
         self.connections = connections
-        self.sent: dict[int, Callable[[Buffer | None], None]] = {}
+        self.sent: dict[int, tuple[Told, int]] = {}
         self.given_up: list[int] = []
+        self.groups: list[int] = []
         self.most = 0
         self.error: Exception | None = None
 
@@ -29,29 +30,40 @@ class Scripted:
         return self
 
     @property
-    def crowded(self) -> bool:
-        return len(self.sent) >= self.room
+    def n_free(self) -> int:
+        return max(0, self.room - len(self.sent))
 
-    def begin_range(
-        self, key: str, start: int, stop: int, done: Callable[[Buffer | None], None]
-    ) -> Callable[[], None] | None:
+    def begin_ranges(self, ranges: Sequence[Range], done: Told) -> Sent | None:
         if self.error is not None:
             raise self.error
-        if not self.connections:
+        n = min(len(ranges), self.n_free, max(0, self.connections))
+        if not n:
             return None
-        self.connections -= 1
-        self.sent[start] = done
+        self.groups.append(n)
+        self.connections -= n
+        starts = [start for _, start, _ in ranges[:n]]
+        self.sent |= {start: (done, i) for i, start in enumerate(starts)}
         self.most = max(self.most, len(self.sent))
-
-        def give_up() -> None:
-            del self.sent[start]
-            self.given_up.append(start)
-
-        return give_up
+        return Sent(self, starts)
 
     def answer(self, start: int, data: Buffer | None) -> None:
         self.connections += 1
-        self.sent.pop(start)(data)
+        done, i = self.sent.pop(start)
+        done(i, data)
+
+
+class Sent:
+    """As ``Begun``."""
+
+    def __init__(self, store: Scripted, starts: list[int]) -> None:
+        self.store = store
+        self.starts = starts
+        self.n = len(starts)
+
+    def give_up(self) -> None:
+        for start in self.starts:
+            if self.store.sent.pop(start, None) is not None:
+                self.store.given_up.append(start)
 
 
 def fetches(n: int, nbytes: int = 10) -> list[Fetch]:
@@ -108,6 +120,7 @@ async def test_all_are_sent_before_any_is_answered() -> None:
     for start in list(store.sent):
         store.answer(start, b"x")
     await task
+    assert store.groups == [40]
     assert case.got == dict.fromkeys(range(0, 40_000, 1000), b"x")
     assert case.ordinary == [[], []]
     case.check_landed()

@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
@@ -17,7 +16,7 @@ from aiolake.errors import (
     TransientStoreError,
 )
 from aiolake.options import Options
-from aiolake.stores.base import Buffer, CreateOutcome
+from aiolake.stores.base import Begun, Buffer, CreateOutcome, Told
 from aiolake.stores.memory import MemoryStore
 from aiolake.stores.scheduled import ScheduledStore
 from aiolake.stores.scheduler import Scheduler
@@ -395,79 +394,114 @@ class TestScheduledStore:
 
 
 class Sent:
-    """A request that ``Scheduler.begin`` sends; the test answers it."""
+    """Requests that ``Scheduler.begin`` sends, ``most`` of them at most; the test answers them."""
 
-    def __init__(self, scheduler: Scheduler, nbytes: int = 10, *, refuse: bool = False) -> None:
-        self.told: list[bytes | None] = []
+    def __init__(self, scheduler: Scheduler, *sizes: int, most: int = 1000) -> None:
+        self.told: dict[int, Buffer | None] = {}
         self.dropped = False
-        self.answer: Callable[[bytes | None], None] | None = None
-        self.give_up = scheduler.begin(
-            "get_range", nbytes, self._refuse if refuse else self._send, self.told.append
-        )
+        self.answer: Told | None = None
+        self.n = 0
+        self._most = most
+        self.begun = scheduler.begin("get_range", sizes or (10,), self._send, self.told.__setitem__)
 
-    def _send(self, done: Callable[[bytes | None], None]) -> Callable[[], None]:
+    def _send(self, n: int, done: Told) -> Sent | None:
         self.answer = done
-        return self._drop
+        self.n = min(n, self._most)
+        return self if self.n else None
 
-    def _refuse(self, done: Callable[[bytes | None], None]) -> None:
-        return None
-
-    def _drop(self) -> None:
+    def give_up(self) -> None:
         self.dropped = True
+
+    def say(self, i: int, data: bytes | None) -> None:
+        assert self.answer is not None
+        self.answer(i, data)
 
 
 class TestBegin:
-    async def test_it_holds_a_slot_until_it_is_answered(self) -> None:
-        scheduler = Scheduler(Options(max_inflight=2, max_inflight_bytes=100))
-        first, second = Sent(scheduler), Sent(scheduler)
-        assert scheduler.crowded
-        assert Sent(scheduler).give_up is None
-        assert (scheduler.statistics().in_flight, scheduler.statistics().inflight_bytes) == (2, 20)
-        assert first.answer is not None
-        first.answer(b"x")
-        assert first.told == [b"x"]
-        assert not scheduler.crowded
-        assert second.answer is not None
-        second.answer(None)
-        assert second.told == [None]
-        assert scheduler.statistics().in_flight == 0
-        assert scheduler.statistics().requests == {"get_range": 2}
+    async def test_each_holds_a_slot_until_it_is_answered(self) -> None:
+        scheduler = Scheduler(Options(max_inflight=3, max_inflight_bytes=100))
+        first, both = Sent(scheduler), Sent(scheduler, 20, 30)
+        assert scheduler.n_free == 0
+        assert Sent(scheduler).begun is None
+        assert (scheduler.statistics().in_flight, scheduler.statistics().inflight_bytes) == (3, 60)
+        first.say(0, b"x")
+        assert first.told == {0: b"x"}
+        assert scheduler.n_free == 1
+        both.say(1, None)
+        assert both.told == {1: None}
+        assert (scheduler.statistics().in_flight, scheduler.statistics().inflight_bytes) == (1, 20)
+        both.say(0, b"yy")
+        assert both.told == {0: b"yy", 1: None}
+        assert scheduler.statistics().in_flight == scheduler.statistics().inflight_bytes == 0
+        assert scheduler.statistics().requests == {"get_range": 3}
+        assert scheduler.statistics().bytes_read == 3
+
+    async def test_as_many_go_as_fit(self) -> None:
+        for options, n in [
+            (Options(max_inflight=2), 2),
+            (Options(max_inflight_bytes=35), 3),
+            (Options(), 4),
+        ]:
+            scheduler = Scheduler(options)
+            sent = Sent(scheduler, 10, 10, 10, 10)
+            assert sent.begun is not None
+            assert sent.begun.n == sent.n == scheduler.statistics().in_flight == n
+
+    async def test_what_found_no_connection_holds_nothing(self) -> None:
+        scheduler = Scheduler(Options())
+        sent = Sent(scheduler, 10, 20, 40, most=1)
+        assert sent.begun is not None
+        assert sent.begun.n == 1
+        assert (scheduler.statistics().in_flight, scheduler.statistics().inflight_bytes) == (1, 10)
+        assert scheduler.statistics().requests == {"get_range": 1}
+        sent.say(0, b"x")
+        assert scheduler.statistics().in_flight == scheduler.statistics().inflight_bytes == 0
 
     async def test_nothing_goes_that_does_not_fit_or_before_who_waits(self) -> None:
         scheduler = Scheduler(Options(max_inflight=2, max_inflight_bytes=100))
         big = Sent(scheduler, 90)
-        assert Sent(scheduler, 20).give_up is None
+        assert Sent(scheduler, 20).begun is None
         waiting = asyncio.get_running_loop().create_task(
             scheduler.run("get", 50, lambda: asyncio.sleep(0, 7))
         )
         await asyncio.sleep(0)
-        assert Sent(scheduler, 1).give_up is None  # it would fit
-        assert big.answer is not None
-        big.answer(b"")
+        assert scheduler.n_free == 0
+        assert Sent(scheduler, 1).begun is None  # it would fit
+        big.say(0, b"")
         assert await waiting == 7
-        assert Sent(scheduler, 1).give_up is not None
+        assert Sent(scheduler, 1).begun is not None
 
     async def test_what_was_not_sent_holds_nothing(self) -> None:
         scheduler = Scheduler(Options())
-        assert Sent(scheduler, refuse=True).give_up is None
+        assert Sent(scheduler, most=0).begun is None
         assert scheduler.statistics().in_flight == 0
         assert scheduler.statistics().requests == {}
 
+    async def test_what_cannot_be_sent_holds_nothing(self) -> None:
+        def refuse(n: int, done: Told) -> Begun | None:
+            raise InvalidInputError("no key")
+
+        scheduler = Scheduler(Options())
+        with pytest.raises(InvalidInputError):
+            scheduler.begin("get_range", [10, 20], refuse, lambda *_: pytest.fail("told"))
+        assert scheduler.statistics().in_flight == scheduler.statistics().inflight_bytes == 0
+
     async def test_given_up_it_is_dropped_and_nobody_is_told(self) -> None:
         scheduler = Scheduler(Options())
-        sent = Sent(scheduler)
-        assert sent.give_up is not None
-        sent.give_up()
-        assert (sent.dropped, sent.told) == (True, [])
-        assert scheduler.statistics().in_flight == 0
+        sent = Sent(scheduler, 10, 10)
+        assert sent.begun is not None
+        sent.say(1, b"x")
+        sent.begun.give_up()
+        assert (sent.dropped, sent.told) == (True, {1: b"x"})
+        assert scheduler.statistics().in_flight == scheduler.statistics().inflight_bytes == 0
 
     async def test_what_is_not_answered_in_time_is_dropped_and_told(self) -> None:
         scheduler = Scheduler(Options(request_timeout=timedelta(seconds=0.02)))
-        late, answered = Sent(scheduler), Sent(scheduler)
-        assert answered.answer is not None
-        answered.answer(b"x")
+        late, answered = Sent(scheduler, 10, 10, 10), Sent(scheduler)
+        answered.say(0, b"x")
+        late.say(1, b"y")
         await asyncio.sleep(0.1)
-        assert (late.dropped, late.told) == (True, [None])
-        assert (answered.dropped, answered.told) == (False, [b"x"])
-        assert scheduler.statistics().timeouts == 1
+        assert (late.dropped, late.told) == (True, {0: None, 1: b"y", 2: None})
+        assert (answered.dropped, answered.told) == (False, {0: b"x"})
+        assert scheduler.statistics().timeouts == 2
         assert scheduler.statistics().in_flight == 0

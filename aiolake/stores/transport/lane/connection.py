@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from time import monotonic
 from typing import TypeAlias, cast
 
 from aiolake.stores.transport.lane.buffers import Buffers
@@ -49,7 +50,7 @@ class Connection(asyncio.BufferedProtocol):
         self._done: Done | None = None
         self._transport: asyncio.Transport | None = None
         self._loop = asyncio.get_running_loop()
-        self.progress = self._loop.time()
+        self.progress = monotonic()
         self.usable = True
 
     @property
@@ -85,7 +86,7 @@ class Connection(asyncio.BufferedProtocol):
         assert self._transport is not None
         self._reader = Reader(self._slab, method, self._take)
         self._done = done
-        self.progress = self._loop.time()
+        self.progress = monotonic()
         self._transport.write(request)
 
     async def exchange(self, request: bytes, method: str) -> Response:
@@ -140,7 +141,7 @@ class Connection(asyncio.BufferedProtocol):
     def get_buffer(self, sizehint: int) -> memoryview:
         """As asyncio's protocols."""
         reader = self._reader
-        return self._slab.view if reader is None or not self.busy else reader.buffer()
+        return self._slab.view if reader is None or self._done is None else reader.buffer()
 
     def buffer_updated(self, nbytes: int) -> None:
         """As asyncio's protocols."""
@@ -148,7 +149,7 @@ class Connection(asyncio.BufferedProtocol):
         if done is None or reader is None:
             self.abort()  # nobody asked for this
             return
-        self.progress = self._loop.time()
+        self.progress = monotonic()
         try:
             response = reader.received(nbytes)
         except UnusualError as error:

@@ -17,10 +17,10 @@ __all__ = ["END", "MOST_HEAD_NBYTES", "Head", "UnusualError", "read_head", "requ
 END = b"\r\n\r\n"
 MOST_HEAD_NBYTES = 64 << 10
 
-_TOKEN = rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"
-_HEAD = re.compile(rb"HTTP/1\.1 ([2-5]\d\d)(?: [^\r\n]*)?((?:\r\n" + _TOKEN + rb":[^\r\n]*)*)")
+_TOKEN = rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]++"
+_HEAD = re.compile(rb"HTTP/1\.1 ([2-5]\d\d)(?: [^\r\n]*+)?((?:\r\n" + _TOKEN + rb":[^\r\n]*+)*+)")
 _FRAMING = re.compile(rb"\r\n(content-length|transfer-encoding|connection):[ \t]*([^\r\n]*)")
-_LENGTH = re.compile(rb"\d{1,15}")
+_MOST_DIGITS = 15
 _BODILESS = (204, 304)
 
 
@@ -124,6 +124,6 @@ def _length(framing: Mapping[bytes, bytes]) -> int | None:
         if coding != b"chunked" or length is not None:
             raise UnusualError("a transfer coding other than chunked, or with a length")
         return None
-    if length is None or _LENGTH.fullmatch(length) is None:
+    if length is None or not length.isdigit() or len(length) > _MOST_DIGITS:
         raise UnusualError("no length")
     return int(length)

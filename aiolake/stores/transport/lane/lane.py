@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
+from time import monotonic
 
 from aiolake.errors import AiolakeError, PermissionDeniedError, TransientStoreError
 from aiolake.stores.transport.failures import connection_failure, not_public
 from aiolake.stores.transport.lane.buffers import Buffers
 from aiolake.stores.transport.lane.connection import Connection, LostError, StalledError
+from aiolake.stores.transport.lane.group import Group, Tally
 from aiolake.stores.transport.lane.head import request_bytes
 from aiolake.stores.transport.lane.pool import Pool
 from aiolake.stores.transport.proxies import proxy_of
@@ -42,6 +44,8 @@ class Lane:
         self._all_ended: asyncio.Event | None = None
         self._n_open = 0
         self.n_opened = 0
+        self.tally = Tally()
+        """Of what was begun."""
 
     @property
     def n_idle(self) -> int:
@@ -93,25 +97,16 @@ class Lane:
         raise AssertionError("a fresh connection answers or fails")
 
     def begin(
-        self, origin: Origin, method: str, request: bytes, done: Callable[[Response | None], None]
-    ) -> Callable[[], None] | None:
+        self,
+        origin: Origin,
+        method: str,
+        requests: Iterable[bytes],
+        done: Callable[[int, Response | None], None],
+    ) -> Group | None:
         """As ``Transport.begin``."""
-        connection = self._pool.take(origin)
-        if connection is None:
-            return None
-        if not connection.alive:
-            connection.abort()  # who watches over its end forgets it
-            return None
-
-        def ended(response: Response | None, error: Exception | None) -> None:
-            if connection.usable and response is not None:
-                self._pool.give_back(origin, connection, connection.progress)
-            else:
-                connection.abort()
-            done(response)
-
-        connection.begin(request, method, ended)
-        return connection.drop
+        group = Group(self._pool, origin, self.tally, done)
+        group.send(method, requests)
+        return group if group.n else None
 
     async def aclose(self) -> None:
         """Close every connection, and wait until they are closed; idempotent."""
@@ -170,7 +165,7 @@ class Lane:
 
     def _look(self) -> None:
         self._watch = None
-        now = asyncio.get_running_loop().time()
+        now = monotonic()
         for connection in list(self._pool.used):
             if connection.busy and now - connection.progress > self._stall_s:
                 connection.stall()

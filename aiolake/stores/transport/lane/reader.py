@@ -101,7 +101,7 @@ class Reader:
             if self._filled == len(data):
                 raise UnusualError("a head of unusual length")
             return None
-        head = self._head = read_head(bytes(data[:end]), self._method)
+        head = self._head = read_head(bytes(self._view[:end]), self._method)
         start = end + len(END)
         if head.length is None:
             self._chunked = ChunkedBody()

@@ -157,7 +157,7 @@ def test_reads_that_are_put_together_are_those_of_headers(
     expected = request_bytes("GET", path, host, {**ranged, **signed})
     reads = SignedReads(signer.at(credential, now), host, headers)
     for _ in range(2):
-        assert reads.request(path, start, start + nbytes) == expected
+        assert reads.request(path.encode(), start, start + nbytes) == expected
 
 
 def test_reads_serve_one_second_of_one_credential_at_one_server() -> None:
