@@ -13,11 +13,16 @@ import random
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from urllib.parse import quote
 
 import aiolake
 from aiolake._aio import map_concurrently
+from tests.servers.certificates import make_certificate
+from tests.servers.environments import ready
+from tests.servers.nginx import NGINX, NginxServer, nginx_server
 
 N_DATASETS = 64
 N_SAMPLES = 10
@@ -29,7 +34,7 @@ KEYS = {"aws_access_key_id": "AKIAEXAMPLE", "aws_secret_access_key": "secret"}
 async def fill(root: Path) -> None:
     """Write the datasets into nginx's folder, and a page of S3's listing for each."""
     rng = random.Random(1)
-    (root / "pages").mkdir()
+    (root / "pages").mkdir(exist_ok=True)
     for i in range(N_DATASETS):
         path = root / "bucket" / f"d{i}"
         schema: dict[str, aiolake.ColumnType | type] = {
@@ -142,6 +147,7 @@ async def epoch(endpoint: str, what: str, directory: str | None) -> None:
 
 async def fill_big(root: Path) -> None:
     rng, path = random.Random(4), root / "bucket" / "big"
+    (root / "pages").mkdir(exist_ok=True)
     schema: dict[str, aiolake.ColumnType | type] = {"image": aiolake.Bytes()}
     async with aiolake.create_dataset(path, schema) as ds, ds.transaction() as tx:
         await tx.append({"image": rng.randbytes(NBYTES)} for _ in range(5000))
@@ -152,17 +158,46 @@ async def fill_big(root: Path) -> None:
         (root / "pages" / quote(prefix, safe="")).write_text(page)
 
 
-def main() -> None:
-    from tests.servers.certificates import make_certificate
-    from tests.servers.environments import ready
-    from tests.servers.nginx import NGINX, nginx_server
+@contextmanager
+def only_on(core: int) -> Iterator[None]:
+    """Let this process, and what it starts meanwhile, run on one core."""
+    before = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {core})
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, before)
 
-    os.environ.pop("AWS_PROFILE", None)
+
+@contextmanager
+def serving() -> Iterator[NginxServer]:
     ready(NGINX)
     with (
         tempfile.TemporaryDirectory() as directory,
         nginx_server(make_certificate(Path(directory))) as server,
     ):
+        yield server
+
+
+def apart() -> None:
+    """A server and its client that share no core, as on two machines.
+
+    Else the system likes to wake a client on its server's core, where it waits until all are
+    answered.
+    """
+    first, *_, last = sorted(os.sched_getaffinity(0))
+    with ExitStack() as stack:
+        with only_on(last):
+            server = stack.enter_context(serving())
+        asyncio.run(fill_big(server.root))
+        with only_on(first):
+            print("a core for the server, and one for the client:")
+            asyncio.run(batches(server.late_url))
+
+
+def main() -> None:
+    os.environ.pop("AWS_PROFILE", None)
+    with serving() as server, tempfile.TemporaryDirectory() as directory:
         asyncio.run(fill(server.root))
         asyncio.run(fill_big(server.root))
         for _ in range(3):
@@ -176,6 +211,8 @@ def main() -> None:
         cache = str(Path(directory) / "cache")
         asyncio.run(epoch(server.late_url, "into an empty disk cache", cache))
         asyncio.run(epoch(server.late_url, "from a full one", cache))
+    if hasattr(os, "sched_setaffinity") and len(os.sched_getaffinity(0)) > 1:
+        apart()
 
 
 if __name__ == "__main__":

@@ -69,13 +69,13 @@ class Burst:
                 await asyncio.sleep(0)
             if not self._groups or self._store.scheduler.n_free:
                 self._leave_the_rest()  # nobody's end would send it, or it needs new connections
-            await ordinary(self._taken_left())
+            await self._by(ordinary)
             if self._groups:
                 self._all_ended = asyncio.get_running_loop().create_future()
                 await self._all_ended
         finally:
             self._give_up()
-        await ordinary(self._taken_left())
+        await self._by(ordinary)
 
     def _send(self) -> bool:
         """Send what can be sent; whether there is more to send, after a turn for others."""
@@ -130,9 +130,11 @@ class Burst:
         self._left.extend(self._todo)
         self._todo.clear()
 
-    def _taken_left(self) -> list[Fetch]:
+    async def _by(self, ordinary: Ordinary) -> None:
+        """Get what is left."""
         left, self._left = self._left, []
-        return left
+        if left:
+            await ordinary(left)
 
     def _give_up(self) -> None:
         self._todo.clear()

@@ -188,12 +188,12 @@ class Fetcher:
             return units
         lengths, url, names, cache = units.length.tolist(), self.url, units.keys, self.cache
         taken: list[int] = []
-        places = zip(units.key.tolist(), units.start.tolist(), strict=True)
-        for u, (key, start) in enumerate(places):
-            if not lengths[u]:  # an empty payload may name no object
+        places = zip(units.key.tolist(), units.start.tolist(), lengths, strict=True)
+        for u, (key, start, length) in enumerate(places):
+            if not length:  # an empty payload may name no object
                 continue
             found = cache.get((url, names[key], start))
-            if found is not None and len(found) == lengths[u]:
+            if found is not None and len(found) == length:
                 out[u] = found
                 taken.append(u)
         if not taken:

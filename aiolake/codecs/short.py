@@ -183,6 +183,11 @@ class ByteCodec:
     def _unpacked(self, payload: Buffer) -> bytes:
         return zstd.decompress(payload) if self.compression == "zstd" else bytes(payload)
 
+    def _all_unpacked(self, payloads: Sequence[Buffer]) -> list[bytes]:
+        if self.compression == "zstd":
+            return list(map(zstd.decompress, payloads))
+        return [data if type(data) is bytes else bytes(data) for data in payloads]
+
     def encode_rows(self, values: Iterable[object]) -> ByteRows:
         """The bytes of many values.
 
@@ -229,21 +234,22 @@ class ByteCodec:
         rows: Sequence[int],
     ) -> list[bytes]:
         """The bytes of a few rows of pages without Nones; see ``pages.pick_rows``."""
-        return pick_rows(list(map(self._unpacked, payloads)), n_rows, of, rows)
+        return pick_rows(self._all_unpacked(payloads), n_rows, of, rows)
 
     def rows_of_pages(
         self, payloads: Sequence[Buffer], n_rows: npt.NDArray[np.int64]
     ) -> Sequence[bytes]:
         """The bytes of all rows of pages without Nones; see ``pages.split_pages``."""
-        if (n_rows == 1).all():
-            return list(map(self._unpacked, payloads))
-        return cut_bytes(*split_pages(list(map(self._unpacked, payloads)), n_rows))
+        unpacked = self._all_unpacked(payloads)
+        return unpacked if (n_rows == 1).all() else cut_bytes(*split_pages(unpacked, n_rows))
 
     def values_of_pages(
         self, payloads: Sequence[Buffer], n_rows: npt.NDArray[np.int64]
     ) -> Sequence[object]:
         """What users read for all rows of pages without Nones."""
-        return list(map(self.value, self.rows_of_pages(payloads, n_rows)))
+        rows = self.rows_of_pages(payloads, n_rows)
+        is_read_as_stored = type(self).value is ByteCodec.value
+        return rows if is_read_as_stored else list(map(self.value, rows))
 
     def all_values(self, page: BytePage) -> list[object]:
         """What users read for each row of a page."""

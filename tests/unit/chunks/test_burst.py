@@ -122,7 +122,7 @@ async def test_all_are_sent_before_any_is_answered() -> None:
     await task
     assert store.groups == [40]
     assert case.got == dict.fromkeys(range(0, 40_000, 1000), b"x")
-    assert case.ordinary == [[], []]
+    assert case.ordinary == []
     case.check_landed()
 
 
@@ -136,7 +136,7 @@ async def test_more_than_there_is_room_for_go_as_others_end() -> None:
     await task
     assert store.most == 8
     assert len(case.got) == 100
-    assert case.ordinary == [[], []]
+    assert case.ordinary == []
     case.check_landed()
 
 
@@ -164,7 +164,7 @@ async def test_the_rest_does_not_wait_for_the_few_connections_there_are() -> Non
     for start in list(store.sent):
         store.answer(start, b"x")
     await task
-    assert case.ordinary[1] == []
+    assert len(case.ordinary) == 1
     case.check_landed()
 
 
@@ -179,7 +179,7 @@ async def test_many_are_sent_in_turns() -> None:
     for start in list(store.sent):
         store.answer(start, b"x")
     await task
-    assert case.ordinary == [[], []]
+    assert case.ordinary == []
     case.check_landed()
 
 
@@ -197,7 +197,7 @@ async def test_a_connection_that_is_lost_keeps_the_rest_waiting_for_those_in_use
         store.answer(next(iter(store.sent)), b"x")
     await task
     assert len(case.got) == 12
-    assert case.ordinary == [[], []]
+    assert case.ordinary == []
     case.check_landed()
 
 
@@ -231,7 +231,7 @@ async def test_what_did_not_come_or_is_wrong_is_asked_for_again(answer: bytes | 
         store.answer(next(iter(store.sent)), b"x")
     await task
     # A store that does not answer is not asked for more at once; wrong bytes say nothing of it.
-    assert case.ordinary[1] == ([0, 4000, 5000, 6000, 7000] if answer is None else [0])
+    assert case.ordinary[0] == ([0, 4000, 5000, 6000, 7000] if answer is None else [0])
     assert case.got[0] == b"slowly"
     assert len(case.got) == 8
     case.check_landed()
@@ -246,7 +246,7 @@ async def test_others_that_wait_go_first() -> None:
     while store.sent:
         store.answer(next(iter(store.sent)), b"x")
     await task
-    assert case.ordinary[1] == [4000, 5000, 6000, 7000]
+    assert case.ordinary[0] == [4000, 5000, 6000, 7000]
     case.check_landed()
 
 
@@ -259,7 +259,7 @@ async def test_what_cannot_be_begun_any_more_is_said_by_the_ordinary_way() -> No
     while store.sent:
         store.answer(next(iter(store.sent)), b"x")
     await task
-    assert sorted(case.ordinary[1]) == [2000, 3000]
+    assert sorted(case.ordinary[0]) == [2000, 3000]
     case.check_landed()
 
 
@@ -272,6 +272,6 @@ async def test_cancelled_it_gives_up_what_was_begun() -> None:
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
-    assert store.given_up == [0, 2000, 3000, 4000]
+    assert sorted(store.given_up) == [0, 2000, 3000, 4000]
     assert not store.sent
     case.check_landed()

@@ -107,7 +107,8 @@ def read_head(data: bytes, method: str) -> Head:
     match = _HEAD.fullmatch(data)
     if match is None:
         raise UnusualError(f"not the head of an answer of HTTP/1.1: {data[:80]!r}")
-    status, lines = int(match[1]), match[2]
+    code, lines = match.groups()
+    status = int(code)
     framing: dict[bytes, bytes] = {}
     for name, value in _FRAMING.findall(lines.lower()):
         value = value.rstrip(b" \t")
