@@ -17,14 +17,17 @@ import os
 import stat
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
+from itertools import groupby
+from operator import attrgetter
 from pathlib import Path
 
 from aiolake._aio import WorkPool, keep_in_child
 from aiolake.errors import ClosedError
-from aiolake.stores.base import Buffer
+from aiolake.stores.base import Buffer, Range
 
 __all__ = ["DiskCache", "DiskCacheStatistics", "Mirror", "evicted", "mirrors", "windows"]
 
@@ -130,6 +133,7 @@ class DiskCache:
         self._max_bytes = max_bytes
         self._reading = WorkPool(_READERS)
         self._writing: ThreadPoolExecutor | None = None
+        self._waiting: list[_Kept] = []
         self._queued = 0
         self._since_scan: int | None = None
         self._usable: bool | None = None
@@ -152,14 +156,15 @@ class DiskCache:
             evictions=self._evictions,
         )
 
-    async def read(self, url: str, key: str, start: int, stop: int) -> Buffer | None:
-        """What lies where the range would, to be checked; ``None`` where it cannot be there."""
-        if self._usable is False or start >= stop:
-            return None
-        try:
-            return await self._reading.run(self._read, url, key, start, stop)
-        except ClosedError:
-            return None
+    async def read(self, url: str, ranges: Sequence[Range]) -> list[bytes | None]:
+        """What lies where ranges would, to be checked; ``None`` where it cannot be there.
+
+        Cost: one hop to a thread; those of one object had better follow each other.
+        """
+        if self._usable is not False:
+            with contextlib.suppress(ClosedError):
+                return await self._reading.run(self._read, url, ranges)
+        return [None] * len(ranges)
 
     def count(self, *, hits: int, misses: int, nbytes: int) -> None:
         """Note how many of the ranges read were what was wanted."""
@@ -180,7 +185,10 @@ class DiskCache:
             keep_in_child(self._writing)
         with self._counting:
             self._queued += nbytes
-        self._writing.submit(self._write, url, key, start, data)
+            self._waiting.append(_Kept(url, key, start, data))
+            is_first = len(self._waiting) == 1
+        if is_first:
+            self._writing.submit(self._write_waiting)
 
     async def aclose(self) -> None:
         """Finish what is being written; idempotent.
@@ -199,37 +207,31 @@ class DiskCache:
         name = hashlib.sha256(f"{url}\0{key}\0{window}".encode()).hexdigest()[:40]
         return self._root / name[:2] / name[2:]
 
-    def _read(self, url: str, key: str, start: int, stop: int) -> Buffer | None:
+    def _read(self, url: str, ranges: Sequence[Range]) -> list[bytes | None]:
         if not self._prepared():
-            return None
-        window = start // WINDOW_NBYTES
-        path = self._path(url, key, window)
-        try:
-            fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
-        except OSError:
-            return None
-        try:
-            data = _pread(fd, stop - start, start - window * WINDOW_NBYTES)
-            if data is not None and time.time() - os.fstat(fd).st_mtime > _TOUCH_S:
-                with contextlib.suppress(OSError):  # read-only: then nobody evicts
-                    os.utime(fd)
-            return data
-        except OSError:  # the disk is failing there
-            with contextlib.suppress(OSError):
-                path.unlink()
-            return None
-        finally:
-            os.close(fd)
+            return [None] * len(ranges)
+        found: list[bytes | None] = []
+        with _Opened(partial(self._path, url), os.O_RDONLY, touch=True) as opened:
+            for key, start, stop in ranges:
+                window = start // WINDOW_NBYTES
+                try:
+                    fd = opened.file(key, window)
+                    found.append(_pread(fd, stop - start, start - window * WINDOW_NBYTES))
+                except FileNotFoundError:
+                    found.append(None)
+                except OSError:  # the disk is failing there
+                    found.append(None)
+                    with contextlib.suppress(OSError):
+                        self._path(url, key, window).unlink()
+        return found
 
-    def _write(self, url: str, key: str, start: int, data: Buffer) -> None:
+    def _write_waiting(self) -> None:
+        """Write all that waits, and what comes meanwhile to be written with it."""
+        with self._counting:
+            waiting, self._waiting = self._waiting, []
         try:
-            if not self._writable or not self._prepared():
-                return  # the disk was found full after this was queued, say
-            for window, first in windows(start, start + len(data)):
-                path = self._path(url, key, window)
-                _pwrite(path, memoryview(data)[first - start :], first - window * WINDOW_NBYTES)
-            self._bytes_written += len(data)
-            self._keep_bound(len(data))
+            if self._writable and self._prepared():  # the disk was found full since, say
+                self._write(waiting)
         except OSError as error:
             self._writable = False
             _log.warning(
@@ -239,7 +241,18 @@ class DiskCache:
             )
         finally:
             with self._counting:
-                self._queued -= len(data)
+                self._queued -= sum(len(each.data) for each in waiting)
+
+    def _write(self, waiting: Sequence[_Kept]) -> None:
+        for url, some in groupby(waiting, attrgetter("url")):
+            with _Opened(partial(self._path, url), os.O_WRONLY | os.O_CREAT) as opened:
+                for each in some:
+                    stop = each.start + len(each.data)
+                    for window, first in windows(each.start, stop):
+                        part = memoryview(each.data)[first - each.start :]
+                        _pwrite(opened.file(each.key, window), part, first - window * WINDOW_NBYTES)
+                    self._bytes_written += len(each.data)
+                    self._keep_bound(len(each.data))
 
     def _prepared(self) -> bool:
         with self._preparing:
@@ -284,31 +297,87 @@ def _prepare(top: Path, root: Path) -> str | None:
     return None
 
 
-def _pread(fd: int, nbytes: int, offset: int) -> Buffer | None:
-    out = bytearray(nbytes)
-    view = memoryview(out)
-    n = 0
-    while n < nbytes:
-        step = os.preadv(fd, [view[n:]], offset + n)
-        if step == 0:
-            return None  # the file ends before
-        n += step
-    return out
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    """A range that waits to be written."""
+
+    url: str
+    key: str
+    start: int
+    data: Buffer
 
 
-def _pwrite(path: Path, data: memoryview, offset: int) -> None:
-    flags = os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
-    try:
-        fd = os.open(path, flags, 0o600)
-    except FileNotFoundError:
-        path.parent.mkdir(mode=0o700, exist_ok=True)
-        fd = os.open(path, flags, 0o600)
-    try:
-        while len(data):
-            n = os.pwrite(fd, data, offset)
-            data, offset = data[n:], offset + n
-    finally:
-        os.close(fd)
+class _Opened:
+    """The file used last stays open: ranges of one object come together.
+
+    Args:
+        path: Of a key and a window.
+        flags: To open it with.
+        touch: Note that it was used, now and then.
+    """
+
+    def __init__(
+        self, path: Callable[[str, int], Path], flags: int, *, touch: bool = False
+    ) -> None:
+        self._path = path
+        self._flags = flags | os.O_CLOEXEC | os.O_NOFOLLOW
+        self._touch = touch
+        self._of: tuple[str, int] | None = None
+        self._fd = -1
+
+    def file(self, key: str, window: int) -> int:
+        """Its descriptor.
+
+        Raises:
+            OSError: It cannot be opened; ``FileNotFoundError`` where it is not there.
+        """
+        if self._of != (key, window):
+            self._close()
+            self._of = key, window
+            self._fd = self._open(self._path(key, window))
+        if self._fd < 0:
+            raise FileNotFoundError  # as a moment ago
+        return self._fd
+
+    def __enter__(self) -> _Opened:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._close()
+
+    def _open(self, path: Path) -> int:
+        try:
+            fd = os.open(path, self._flags, 0o600)
+        except FileNotFoundError:
+            if not self._flags & os.O_CREAT:
+                raise
+            path.parent.mkdir(mode=0o700, exist_ok=True)
+            fd = os.open(path, self._flags, 0o600)
+        if self._touch and time.time() - os.fstat(fd).st_mtime > _TOUCH_S:
+            with contextlib.suppress(OSError):  # read-only: then nobody evicts
+                os.utime(fd)
+        return fd
+
+    def _close(self) -> None:
+        fd, self._fd, self._of = self._fd, -1, None
+        if fd >= 0:
+            os.close(fd)
+
+
+def _pread(fd: int, nbytes: int, offset: int) -> bytes | None:
+    data = os.pread(fd, nbytes, offset)
+    while len(data) < nbytes:  # of more than 2 GiB, or at the file's end
+        more = os.pread(fd, nbytes - len(data), offset + len(data))
+        if not more:
+            return None
+        data += more
+    return data
+
+
+def _pwrite(fd: int, data: memoryview, offset: int) -> None:
+    while len(data):
+        n = os.pwrite(fd, data, offset)
+        data, offset = data[n:], offset + n
 
 
 def _nothing() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 
@@ -21,9 +21,13 @@ from aiolake.stores.scheduled import ScheduledStore
 
 __all__ = ["Fetcher"]
 
+_Out: TypeAlias = dict[int, Buffer] | list[Buffer]
+
 _YIELD_BYTES = 8 << 20
 _YIELD_READS = 256
 _COPIED_BYTES = 64 << 10
+_READ_TOGETHER = 32
+"""Ranges that a thread reads of a disk at a time: less is little beside the hop to it."""
 _USED_PART = 0.75
 """Of the memory a payload lies in, for it to be kept there: the rest is kept with it."""
 
@@ -67,9 +71,16 @@ class Fetcher:
         return data if found == crc else None
 
     async def unit(
-        self, key: str, start: int, length: int, crc: int, *, keep: bool = True
+        self,
+        key: str,
+        start: int,
+        length: int,
+        crc: int,
+        *,
+        keep: bool = True,
+        ask_disk: bool = True,
     ) -> Buffer:
-        """A verified range; ``keep`` lets it stay in the cache.
+        """A verified range; ``keep`` lets it stay in the cache, ``ask_disk`` come from the disk's.
 
         Raises:
             NotFoundError: There is no such object.
@@ -80,7 +91,8 @@ class Fetcher:
             # Those who want it at once get it by one request, as many as they are.
             wanted = ((start, length, crc),)
             data = await self._flights.do(
-                (key, start, length, crc), lambda: self._read(key, start, start + length, wanted)
+                (key, start, length, crc),
+                lambda: self._read(key, start, start + length, wanted, ask_disk=ask_disk),
             )
             if keep and self._immediate is None:
                 self._keep(key, start, data)
@@ -116,12 +128,14 @@ class Fetcher:
                 await asyncio.sleep(0)
         return waiting
 
-    async def fetch(self, fetch: Fetch, units: Units) -> list[Buffer]:
+    async def fetch(self, fetch: Fetch, units: Units, *, ask_disk: bool = True) -> list[Buffer]:
         """The payloads of one fetch's units, verified, in the order of ``fetch.units``."""
         out: dict[int, Buffer] = {}
-        crcs = units.crc.tolist()
-        rest = fetch if self._disk is None else await self._kept(fetch, units, crcs, out)
-        if rest is not None:
+        crcs: list[int] = units.crc.tolist()
+        left: Sequence[Fetch] = (fetch,)
+        if self._disk is not None and ask_disk:
+            left = await self._from_disk(self._disk, left, units, crcs, out)
+        for rest in left:
             await self._fetch(rest, units, crcs, out)
         return [out[u] for u in fetch.units]
 
@@ -138,23 +152,36 @@ class Fetcher:
         _require(data, fetch.key, fetch.start, fetch.stop, tuple(wanted))
         raise AssertionError("a fetch is right or refused")
 
-    async def _kept(
-        self, fetch: Fetch, units: Units, crcs: list[int], out: dict[int, Buffer]
-    ) -> Fetch | None:
-        """Take what the disk has; a fetch of the rest, if there is one."""
-        assert self._disk is not None
-        data = await self._disk.read(self.url, fetch.key, fetch.start, fetch.stop)
-        missing = list(fetch.units)
-        if data is not None:
-            missing = [u for u in fetch.units if not _take_one(data, fetch, units, crcs, out, u)]
-        n_hits = len(fetch.units) - len(missing)
-        nbytes = sum(len(payload) for payload in out.values())
-        self._disk.count(hits=n_hits, misses=len(missing), nbytes=nbytes)
-        return fetch_of(units, missing) if missing else None
+    async def _from_disk(
+        self,
+        disk: DiskCache,
+        fetches: Sequence[Fetch],
+        units: Units,
+        crcs: list[int],
+        out: _Out,
+    ) -> list[Fetch]:
+        """Take what the disk has; fetches of the rest."""
+        left: list[Fetch] = []
+        n_hits = n_misses = nbytes = 0
+        found = await disk.read(self.url, [(each.key, each.start, each.stop) for each in fetches])
+        for fetch, data in zip(fetches, found, strict=True):
+            missing = _missing_of(data, fetch, units, crcs, out)
+            n_hits += len(fetch.units) - len(missing)
+            n_misses += len(missing)
+            if missing:
+                left.append(fetch_of(units, missing))
+            if len(missing) < len(fetch.units):
+                nbytes += sum(len(out[u]) for u in set(fetch.units).difference(missing))
+        disk.count(hits=n_hits, misses=n_misses, nbytes=nbytes)
+        return left
 
     async def on_disk(self, key: str, start: int, stop: int) -> Buffer | None:
         """What the disk has of a range, to be checked by who takes it."""
-        return None if self._disk is None else await self._disk.read(self.url, key, start, stop)
+        return None if self._disk is None else await self._one_of_disk(self._disk, key, start, stop)
+
+    async def _one_of_disk(self, disk: DiskCache, key: str, start: int, stop: int) -> Buffer | None:
+        (found,) = await disk.read(self.url, [(key, start, stop)])
+        return found
 
     async def whole(self, key: str) -> Buffer:
         """All bytes of an immutable object, which its reader checks."""
@@ -206,10 +233,12 @@ class Fetcher:
         self, fetches: Sequence[Fetch], units: Units, out: list[Buffer], keep: bool
     ) -> None:
         taking = _Taking(self, units, out, keep and self._immediate is None)
-        if len(fetches) < 2 or self._disk is not None:
-            await taking.one_by_one(fetches)
-        else:
+        if len(fetches) > 1:
+            fetches = await taking.from_disk(fetches)
+        if len(fetches) > 1:
             await Burst(self.store, taking.depart, taking.arrive).fetch(fetches, taking.one_by_one)
+        else:
+            await taking.one_by_one(fetches)
 
     def _keep(self, key: str, start: int, payload: Buffer) -> None:
         """In the memory cache; what is part of something larger is copied out of it."""
@@ -218,13 +247,19 @@ class Fetcher:
         self.cache.put((self.url, key, start), payload, len(payload))
 
     async def _read(
-        self, key: str, start: int, stop: int, wanted: Iterable[tuple[int, int, int]]
+        self,
+        key: str,
+        start: int,
+        stop: int,
+        wanted: Iterable[tuple[int, int, int]],
+        *,
+        ask_disk: bool,
     ) -> Buffer:
         """A range with every unit in it verified; wrong bytes are fetched once more."""
         wanted = tuple(wanted)
         disk = self._disk
-        if disk is not None:
-            kept = await disk.read(self.url, key, start, stop)
+        if disk is not None and ask_disk:
+            kept = await self._one_of_disk(disk, key, start, stop)
             if kept is not None and _whole(kept, start, stop, wanted):
                 disk.count(hits=1, misses=0, nbytes=len(kept))
                 return kept
@@ -254,6 +289,24 @@ class _Taking:
         self._out = out
         self._keep = keep
         self._crcs: list[int] = units.crc.tolist()
+        self._asked_disk = False
+
+    async def from_disk(self, fetches: Sequence[Fetch]) -> Sequence[Fetch]:
+        """Take what the disk has, if there is one; fetches of the rest."""
+        fetcher, disk = self._fetcher, self._fetcher._disk
+        if disk is None:
+            return fetches
+        self._asked_disk = True
+
+        async def take(some: Sequence[Fetch]) -> list[Fetch]:
+            out: dict[int, Buffer] = {}
+            left = await fetcher._from_disk(disk, some, self._units, self._crcs, out)
+            for u, payload in out.items():
+                self._place(u, payload)
+            return left
+
+        parts = [fetches[i : i + _READ_TOGETHER] for i in range(0, len(fetches), _READ_TOGETHER)]
+        return [fetch for left in await map_concurrently(take, parts) for fetch in left]
 
     async def one_by_one(self, fetches: Sequence[Fetch]) -> None:
         """A task for each, which waits, retries, and follows who has asked for the same."""
@@ -263,12 +316,13 @@ class _Taking:
         if len(fetch.units) == 1:
             (u,) = fetch.units
             key, start, length, crc = self._flight(fetch)
-            self._out[u] = await self._fetcher.unit(key, start, length, crc, keep=self._keep)
+            self._out[u] = await self._fetcher.unit(
+                key, start, length, crc, keep=self._keep, ask_disk=not self._asked_disk
+            )
             return
-        payloads = await self._fetcher.fetch(fetch, self._units)
+        payloads = await self._fetcher.fetch(fetch, self._units, ask_disk=not self._asked_disk)
         for u, payload in zip(fetch.units, payloads, strict=True):
-            self._out[u] = payload
-        self._kept(fetch)
+            self._place(u, payload)
 
     def depart(self, fetch: Fetch) -> bool:
         """Whether it may be sent: not where somebody has asked for the same."""
@@ -278,10 +332,12 @@ class _Taking:
         """Take what came of one that departed; whether it was there, and right."""
         if len(fetch.units) == 1:
             return self._arrive_alone(fetch, data)
-        right = data is not None and _distribute(data, fetch, self._units, self._crcs, self._out)
-        if right:
-            self._kept(fetch)
-        return right
+        if data is None or not _distribute(data, fetch, self._units, self._crcs, self._out):
+            return False
+        for u in fetch.units:
+            self._place(u, self._out[u])
+        self._keep_on_disk(fetch, data)
+        return True
 
     def _arrive_alone(self, fetch: Fetch, data: Buffer | None) -> bool:
         """One of one unit, which others may have come to wait for."""
@@ -296,12 +352,20 @@ class _Taking:
         self._out[fetch.units[0]] = data
         if self._keep:
             self._fetcher._keep(key, start, data)
+        self._keep_on_disk(fetch, data)
         return True
 
-    def _kept(self, fetch: Fetch) -> None:
+    def _place(self, u: int, payload: Buffer) -> None:
+        """Where its reader wants it, and in the cache."""
+        self._out[u] = payload
         if self._keep:
-            for u in fetch.units:
-                self._fetcher._keep(fetch.key, int(self._units.start[u]), self._out[u])
+            key = self._units.keys[int(self._units.key[u])]
+            self._fetcher._keep(key, int(self._units.start[u]), payload)
+
+    def _keep_on_disk(self, fetch: Fetch, data: Buffer) -> None:
+        fetcher = self._fetcher
+        if fetcher._disk is not None:
+            fetcher._disk.keep(fetcher.url, fetch.key, fetch.start, data)
 
     def _flight(self, fetch: Fetch) -> tuple[str, int, int, int]:
         """What ``Fetcher.unit`` knows a fetch of one unit by."""
@@ -335,16 +399,27 @@ def _distribute(data: Buffer, fetch: Fetch, units: Units, crcs: list[int], out: 
     return True
 
 
-def _take_one(
-    data: Buffer, fetch: Fetch, units: Units, crcs: list[int], out: dict[int, Buffer], u: int
-) -> bool:
-    """Put one unit's bytes into ``out`` if they are right."""
-    start = int(units.start[u]) - fetch.start
-    payload = bytes(memoryview(data)[start : start + int(units.length[u])])
-    if crc32c_of_bytes(payload) != crcs[u]:
-        return False
-    out[u] = payload
-    return True
+def _missing_of(
+    data: bytes | None, fetch: Fetch, units: Units, crcs: list[int], out: _Out
+) -> list[int]:
+    """Put the units that are right in what a disk had into ``out``; the others."""
+    if data is None:
+        return list(fetch.units)
+    if len(fetch.units) == 1:
+        (u,) = fetch.units
+        if crc32c_of_bytes(data) != crcs[u]:
+            return [u]
+        out[u] = data
+        return []
+    missing: list[int] = []
+    for u in fetch.units:
+        start = int(units.start[u]) - fetch.start
+        payload = data[start : start + int(units.length[u])]
+        if crc32c_of_bytes(payload) == crcs[u]:
+            out[u] = payload
+        else:
+            missing.append(u)
+    return missing
 
 
 def _whole(data: Buffer, start: int, stop: int, wanted: tuple[tuple[int, int, int], ...]) -> bool:

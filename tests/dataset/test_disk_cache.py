@@ -232,8 +232,10 @@ async def test_the_bound_is_kept(tmp_path: Path) -> None:
     assert most > bound // 2
     assert cache.statistics().evictions >= 40
     newest = DiskCache(tmp_path / "cache", bound)
-    assert await newest.read("s3://b/p", "chunks/59", 0, 500_000) is not None
-    assert await newest.read("s3://b/p", "chunks/0", 0, 500_000) is None
+    ranges = [("chunks/59", 0, 500_000), ("chunks/0", 0, 500_000)]
+    there, gone = await newest.read("s3://b/p", ranges)
+    assert there is not None
+    assert gone is None
     await newest.aclose()
 
 
@@ -245,7 +247,7 @@ async def test_what_is_used_stays(tmp_path: Path) -> None:
         await settled(cache)
         paths.append(str(cache._path("u", str(i), 0)))
         os.utime(paths[-1], (i, i))  # long ago
-    assert await cache.read("u", "0", 5, 10) == b"xxxxx"
+    assert await cache.read("u", [("0", 5, 10)]) == [b"xxxxx"]
     for i in range(10, 18):
         cache.keep("u", str(i), 0, b"y" * 500_000)
     await cache.aclose()
@@ -260,13 +262,12 @@ async def test_stores_and_objects_are_told_apart(tmp_path: Path) -> None:
     cache.keep("a", "k", w - 3, b"abcdef")
     cache.keep("b", "k", 0, b"123")
     await settled(cache)
-    assert await cache.read("a", "k", w - 3, w + 3) == b"abcdef"
-    assert await cache.read("a", "k", w + 1, w + 3) == b"ef"
-    assert await cache.read("b", "k", 0, 3) == b"123"
-    assert await cache.read("a", "k", w + 1, w + 4) is None
-    assert await cache.read("c", "k", 0, 3) is None
+    ranges = [("k", w - 3, w + 3), ("k", w + 1, w + 3), ("k", w + 1, w + 4), ("l", 0, 1)]
+    assert await cache.read("a", ranges) == [b"abcdef", b"ef", None, None]
+    assert await cache.read("b", [("k", 0, 3), ("k", 1, 2), ("k", 0, 4)]) == [b"123", b"2", None]
+    assert await cache.read("c", [("k", 0, 3), ("k", 1, 2)]) == [None, None]
     await cache.aclose()
-    assert await cache.read("b", "k", 0, 3) is None
+    assert await cache.read("b", [("k", 0, 3)]) == [None]
     cache.keep("b", "k", 0, b"456")
 
 
