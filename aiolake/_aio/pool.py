@@ -10,6 +10,7 @@ from concurrent.futures import Executor, ThreadPoolExecutor
 from typing import TypeVar, TypeVarTuple
 
 from aiolake._aio import fork
+from aiolake._aio.waiting import settle
 from aiolake.errors import ClosedError, ForkedError, InvalidInputError
 
 __all__ = ["WorkPool"]
@@ -56,6 +57,33 @@ class WorkPool:
             if self._closed and task is not None and task.cancelling() == n_cancels:
                 raise ClosedError("the pool was closed before this work began") from None
             raise
+
+    async def run_interruptibly(
+        self, interrupt: Callable[[], object], fn: Callable[[*Ts], T], *args: *Ts
+    ) -> T:
+        """As ``run``, of work that can be made to end soon.
+
+        Args:
+            interrupt: Makes it end soon; called in this thread, while it runs in its own.
+            fn, args: As ``run``.
+
+        Cancellation: work that has not begun never does; that which has is interrupted, and waited
+        for.
+        """
+        future = self._running().submit(fn, *args)
+        ended = asyncio.wrap_future(future)
+        try:
+            await asyncio.wait((ended,))
+        except asyncio.CancelledError:
+            if not future.cancel():
+                interrupt()
+            await settle((ended,))
+            if not ended.cancelled():
+                ended.exception()  # nobody is to be told
+            raise
+        if ended.cancelled():
+            raise ClosedError("the pool was closed before this work began")
+        return ended.result()
 
     async def aclose(self) -> None:
         """End the threads: running work is waited for, waiting work is refused; idempotent.

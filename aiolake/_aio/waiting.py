@@ -6,12 +6,14 @@ import asyncio
 import sys
 from collections.abc import Iterable
 from contextlib import AbstractContextManager, nullcontext
-from typing import Any
+from typing import Any, TypeVar
 
 __all__ = ["cancel_and_wait", "settle", "wait_out"]
 
+F = TypeVar("F", bound=asyncio.Future[Any])
 
-async def settle(tasks: Iterable[asyncio.Task[Any]]) -> asyncio.CancelledError | None:
+
+async def settle(tasks: Iterable[asyncio.Future[Any]]) -> asyncio.CancelledError | None:
     """Wait until every task has ended; failures stay in the tasks.
 
     Cancellation: does not interrupt. The first one that came meanwhile is returned and the caller
@@ -56,7 +58,7 @@ async def cancel_and_wait(tasks: Iterable[asyncio.Task[Any]]) -> None:
     await wait_out(unfinished)
 
 
-def _unfinished(tasks: Iterable[asyncio.Task[Any]]) -> set[asyncio.Task[Any]]:
+def _unfinished(tasks: Iterable[F]) -> set[F]:
     return {task for task in tasks if not task.done()}
 
 

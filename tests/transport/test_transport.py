@@ -1,4 +1,4 @@
-"""Both ways a request may go, the fast lane and aiohttp, against a server of every kind."""
+"""All ways a request may go, the fast lane, its threads, and aiohttp, against every server."""
 
 from __future__ import annotations
 
@@ -6,10 +6,12 @@ import asyncio
 import os
 import random
 import ssl
+import threading
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from pathlib import Path
+from unittest import mock
 
 import pytest
 import trustme
@@ -26,6 +28,7 @@ from aiolake.errors import (
 from aiolake.options import Options
 from aiolake.stores.base import Buffer
 from aiolake.stores.transport.client import Transport
+from aiolake.stores.transport.lane import lane
 from aiolake.stores.transport.lane.head import request_bytes
 from aiolake.stores.transport.values import CutShortError, Origin, Response, Tls
 from aiolake.testing import cancel_at_each_step
@@ -33,7 +36,7 @@ from tests.transport.server import Request, Server, Writer, always, in_a_thread,
 
 BODY = bytes(range(256)) * 80
 OPTIONS = Options(stall_timeout=timedelta(seconds=0.3), connect_timeout=timedelta(seconds=2))
-WAYS = ("lane", "aiohttp")
+WAYS = ("lane", "threads", "aiohttp")
 
 
 @pytest.fixture(params=WAYS)
@@ -48,7 +51,8 @@ async def transport(way: str, options: Options = OPTIONS) -> AsyncIterator[Trans
     if way == "aiohttp":
         made._lane.takes = lambda *_: False  # type: ignore[method-assign]
     try:
-        yield made
+        with mock.patch.object(lane, "_LONG_NBYTES", 0 if way == "threads" else lane._LONG_NBYTES):
+            yield made
     finally:
         await made.aclose()
         assert made.statistics().in_use == 0
@@ -641,6 +645,73 @@ class Begun:
         self.told.set_result(response)
 
 
+class TestThreads:
+    """Long bodies, which threads receive."""
+
+    async def test_long_ranges_of_plain_servers_go_by_them(
+        self, authority: tuple[trustme.CA, str]
+    ) -> None:
+        body = os.urandom(lane._LONG_NBYTES)
+        ca, path = authority
+
+        async def answer(request: Request, writer: Writer) -> None:
+            first, last = request.headers["range"].removeprefix("bytes=").split("-")
+            writer.write(ok(body[int(first) : int(last) + 1], "206 Partial Content"))
+            await writer.drain()
+
+        for context, ca_file, n_long in ((None, None, 1), (context_of(ca), path, 0)):
+            async with (
+                serving(answer, context=context, ca_file=ca_file) as server,
+                transport("lane") as client,
+            ):
+                for last in (len(body) - 2, len(body) - 1):
+                    headers = {"range": f"bytes=0-{last}"}
+                    response = await client.send(server.origin, "GET", "/x", headers)
+                    assert bytes(response.body) == body[: last + 1]
+                    del response
+                assert client._lane._long_pool.n_idle == n_long
+                assert client._lane._pool.n_idle == 1
+                assert client.statistics().opened == 1 + n_long
+
+    async def test_closing_the_client_ends_a_read_at_once(self) -> None:
+        options = Options(stall_timeout=timedelta(seconds=20))
+
+        async def half(request: Request, writer: Writer) -> None:
+            writer.write(ok(BODY)[:-9])
+            await asyncio.sleep(20)
+
+        async with serving(half) as server, transport("threads", options) as client:
+
+            async def read() -> None:
+                with pytest.raises(TransientStoreError):
+                    await get(client, server)
+
+            began = asyncio.get_running_loop().time()
+            async with Tasks() as tasks:
+                tasks.start(read(), name="read")
+                while not server.requests:  # noqa: ASYNC110 the server says it to nobody
+                    await asyncio.sleep(0.01)
+                await client.aclose()
+            assert asyncio.get_running_loop().time() - began < 5
+            assert not [each for each in threading.enumerate() if "aiolake" in each.name]
+
+    async def test_a_read_that_is_cancelled_leaves_no_thread_in_it(self) -> None:
+        options = Options(stall_timeout=timedelta(seconds=20))
+
+        async def half(request: Request, writer: Writer) -> None:
+            writer.write(ok(BODY)[:-9])
+            await asyncio.sleep(20)
+
+        async with serving(half) as server, transport("threads", options) as client:
+            for _ in range(3):
+                with pytest.raises(TimeoutError):
+                    async with asyncio.timeout(0.1):
+                        await get(client, server)
+                assert client._lane.n_used == client._lane._n_open == 0
+            await asyncio.sleep(0.05)
+            assert server.n_open == 3  # half an answer is on its way; the server has not looked
+
+
 class TestClosing:
     async def test_a_closed_client_refuses(self, way: str) -> None:
         async with serving(always(ok(b"x"))) as server:
@@ -653,8 +724,6 @@ class TestClosing:
     async def test_idle_connections_are_closed_when_they_are_old(
         self, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        from aiolake.stores.transport.lane import lane
-
         monkeypatch.setattr(lane, "_IDLE_S", 0.05)
         async with serving(always(ok(b"x"))) as server, transport("lane") as client:
             await map_concurrently(lambda _: get(client, server), range(4))

@@ -223,3 +223,73 @@ async def test_a_child_never_waits_for_the_parents_threads(pool: WorkPool) -> No
         assert in_child(lambda: asyncio.run(use())) == "7"
         gate.opened.set()
         assert await running == "worked"
+
+
+class TestInterruptible:
+    async def test_it_gives_results_and_failures(self, pool: WorkPool) -> None:
+        def never() -> None:
+            raise AssertionError("nobody cancelled")
+
+        assert await pool.run_interruptibly(never, divmod, 7, 2) == (3, 1)
+        with pytest.raises(ZeroDivisionError):
+            await pool.run_interruptibly(never, divmod, 1, 0)
+
+    async def test_cancelled_it_is_interrupted_and_has_ended(self, pool: WorkPool) -> None:
+        gate = Gate()
+        async with Tasks() as tasks:
+            task = tasks.start(pool.run_interruptibly(gate.opened.set, gate.work), name="work")
+            await gate.wait_until_begun()
+            task.cancel()
+            await asyncio.wait((task,))
+            assert task.cancelled()
+        assert gate.opened.is_set()
+        assert await pool.run(threading.active_count) > 1
+
+    async def test_a_failure_after_the_cancellation_is_nobodys(self, pool: WorkPool) -> None:
+        gate = Gate()
+
+        def fail() -> None:
+            gate.work()
+            raise OSError("the socket was shut down")
+
+        async with Tasks() as tasks:
+            task = tasks.start(pool.run_interruptibly(gate.opened.set, fail), name="work")
+            await gate.wait_until_begun()
+            task.cancel()
+            await asyncio.wait((task,))
+            assert task.cancelled()
+
+    async def test_cancelled_before_it_began_it_never_does(self, pool: WorkPool) -> None:
+        first, second = Gate(), Gate()
+        async with Tasks() as tasks:
+            busy = tasks.start(pool.run(first.work), name="busy")
+            await first.wait_until_begun()
+            task = tasks.start(pool.run_interruptibly(second.opened.set, second.work), name="late")
+            await asyncio.sleep(0)
+            task.cancel()
+            await asyncio.wait((task,))
+            assert task.cancelled()
+            assert not second.opened.is_set()
+            first.opened.set()
+            assert await busy == "worked"
+        assert not second.begun.is_set()
+
+    async def test_a_pool_that_is_closed_says_so(self) -> None:
+        pool, gate = WorkPool(1), Gate()
+
+        async def wait() -> None:
+            with pytest.raises(ClosedError):
+                await pool.run_interruptibly(print, print, "never")
+
+        async with Tasks() as tasks:
+            busy = tasks.start(pool.run(gate.work), name="busy")
+            await gate.wait_until_begun()
+            waits = tasks.start(wait(), name="waits")
+            await asyncio.sleep(0)
+            closing = tasks.start(pool.aclose(), name="closing")
+            await waits
+            gate.opened.set()
+            await closing
+            assert await busy == "worked"
+        with pytest.raises(ClosedError):
+            await pool.run_interruptibly(print, print)

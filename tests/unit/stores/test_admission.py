@@ -82,6 +82,22 @@ def test_a_stream_of_small_requests_does_not_keep_a_hold_out() -> None:
     raise AssertionError("the hold was starved")
 
 
+def test_some_are_admitted_at_once_as_far_as_slots_and_bytes_go() -> None:
+    admission = Admission(max_inflight=4, max_bytes=100)
+    assert admission.take_now(Kind.REQUEST, [40, 40, 40]) == 2
+    assert (admission.inflight, admission.inflight_bytes, admission.n_free) == (2, 80, 2)
+    assert admission.take_now(Kind.COVERED, [1000, 1000, 1000]) == 2
+    assert (admission.inflight, admission.inflight_bytes, admission.n_free) == (4, 80, 0)
+    waiting, _ = admission.ask(Kind.REQUEST, 60)
+    assert admission.give_back(Kind.COVERED, 1000) == []
+    assert admission.take_now(Kind.COVERED, [1]) == 0, "others wait"
+    assert admission.give_back(Kind.REQUEST, 40) == [waiting]
+    assert admission.leave(waiting) == []
+    assert admission.give_back(Kind.REQUEST, 40) == admission.give_back(Kind.COVERED, 1000) == []
+    assert (admission.inflight, admission.inflight_bytes, admission.n_free) == (0, 0, 4)
+    assert admission.take_now(Kind.REQUEST, [1000, 1]) == 1, "one alone may be larger"
+
+
 def test_who_gives_up_waiting_lets_those_behind_go() -> None:
     admission = Admission(8, 100)
     ask(admission, 60)

@@ -12,10 +12,10 @@ from aiolake.stores.transport.lane.head import UnusualError
 from aiolake.stores.transport.lane.reader import Reader, Slab
 from aiolake.stores.transport.values import Response
 
-__all__ = ["Connection", "Done", "LostError", "StalledError"]
+__all__ = ["ENDED", "Connection", "Done", "LostError", "StalledError"]
 
+ENDED = "the server ended it before its answer"
 
-_ENDED = "the server ended it before its answer"
 Done: TypeAlias = Callable[[Response | None, Exception | None], None]
 
 
@@ -89,8 +89,8 @@ class Connection(asyncio.BufferedProtocol):
         self.progress = monotonic()
         self._transport.write(request)
 
-    async def exchange(self, request: bytes, method: str) -> Response:
-        """Send a request, and receive its response.
+    async def exchange(self, request: bytes, method: str, nbytes: int = 0) -> Response:
+        """Send a request, and receive its response; how long it will be matters to others only.
 
         Raises:
             LostError, StalledError, UnusualError: As they say; the connection is closed then.
@@ -111,7 +111,7 @@ class Connection(asyncio.BufferedProtocol):
         try:
             if not self.alive:
                 self._reader = None
-                raise LostError(_ENDED)
+                raise LostError(ENDED)
             self.begin(request, method, done)
             return await waiter
         except BaseException:
@@ -168,7 +168,7 @@ class Connection(asyncio.BufferedProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """As asyncio's protocols."""
         self.usable = False
-        error = LostError(_ENDED)
+        error = LostError(ENDED)
         error.__cause__ = exc
         self._fail(error)
         self._ended(self)

@@ -12,7 +12,15 @@ import msgspec
 
 from aiolake.errors import InvalidInputError
 
-__all__ = ["END", "MOST_HEAD_NBYTES", "Head", "UnusualError", "read_head", "request_bytes"]
+__all__ = [
+    "END",
+    "MOST_HEAD_NBYTES",
+    "Head",
+    "UnusualError",
+    "asked_nbytes",
+    "read_head",
+    "request_bytes",
+]
 
 END = b"\r\n\r\n"
 MOST_HEAD_NBYTES = 64 << 10
@@ -21,6 +29,7 @@ _TOKEN = rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]++"
 _HEAD = re.compile(rb"HTTP/1\.1 ([2-5]\d\d)(?: [^\r\n]*+)?((?:\r\n" + _TOKEN + rb":[^\r\n]*+)*+)")
 _FRAMING = re.compile(rb"\r\n(content-length|transfer-encoding|connection):[ \t]*([^\r\n]*)")
 _MOST_DIGITS = 15
+_SPAN = re.compile(r"bytes=(\d+)-(\d+)")
 _BODILESS = (204, 304)
 
 
@@ -92,6 +101,13 @@ def request_bytes(method: str, target: str, authority: str, headers: Mapping[str
         return f"{text}\r\n".encode("latin-1")
     except UnicodeEncodeError as error:
         raise InvalidInputError("a request's target and headers are Latin-1 text") from error
+
+
+def asked_nbytes(headers: Mapping[str, str]) -> int:
+    """How many bytes a request asks for by its ``Range``; 0 where that is not known."""
+    span = headers.get("range") or headers.get("Range") or ""
+    match = _SPAN.fullmatch(span)
+    return 0 if match is None else int(match[2]) - int(match[1]) + 1
 
 
 def read_head(data: bytes, method: str) -> Head:

@@ -6,14 +6,17 @@ import asyncio
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from time import monotonic
+from typing import Any, TypeAlias
 
+from aiolake._aio import WorkPool
 from aiolake.errors import AiolakeError, PermissionDeniedError, TransientStoreError
 from aiolake.stores.transport.failures import connection_failure, not_public
 from aiolake.stores.transport.lane.buffers import Buffers
 from aiolake.stores.transport.lane.connection import Connection, LostError, StalledError
 from aiolake.stores.transport.lane.group import Group, Tally
-from aiolake.stores.transport.lane.head import request_bytes
+from aiolake.stores.transport.lane.head import asked_nbytes, request_bytes
 from aiolake.stores.transport.lane.pool import Pool
+from aiolake.stores.transport.lane.threaded import ThreadedConnection
 from aiolake.stores.transport.proxies import proxy_of
 from aiolake.stores.transport.public import is_public
 from aiolake.stores.transport.trust import trusted
@@ -21,6 +24,12 @@ from aiolake.stores.transport.values import CutShortError, Origin, Response
 
 __all__ = ["Lane"]
 
+_Connection: TypeAlias = Connection | ThreadedConnection
+
+_LONG_NBYTES = 4 << 20
+"""A body that a thread receives: that saves more than the way to the thread and back."""
+
+_MOST_THREADS = 64
 _IDLE_S = 15.0
 """Servers keep idle connections for 20 s and more; who closes first sends into no closed one."""
 
@@ -39,6 +48,9 @@ class Lane:
         self._connect_s = connect_s
         self._stall_s = stall_s
         self._pool: Pool[Connection] = Pool()
+        self._long_pool: Pool[ThreadedConnection] = Pool()
+        self._pools: tuple[Pool[Any], ...] = self._pool, self._long_pool
+        self._threads = WorkPool(_MOST_THREADS)
         self._proxied: dict[Origin, bool] = {}
         self._watch: asyncio.TimerHandle | None = None
         self._all_ended: asyncio.Event | None = None
@@ -50,12 +62,12 @@ class Lane:
     @property
     def n_idle(self) -> int:
         """Connections kept for the next request."""
-        return self._pool.n_idle
+        return sum(pool.n_idle for pool in self._pools)
 
     @property
     def n_used(self) -> int:
         """Connections that serve a request now."""
-        return self._pool.n_used
+        return sum(pool.n_used for pool in self._pools)
 
     def takes(self, origin: Origin, method: str) -> bool:
         """Whether a request without a body is for this lane."""
@@ -75,13 +87,16 @@ class Lane:
             UnusualError: The answer is not for this lane; send the request by another.
         """
         request = request_bytes(method, target, origin.authority, headers)
+        nbytes = asked_nbytes(headers)
+        is_long = nbytes >= _LONG_NBYTES and origin.scheme == "http"
+        pool: Pool[Any] = self._long_pool if is_long else self._pool
         reused = True
         while reused:
-            connection = self._pool.take(origin)
+            connection: _Connection | None = pool.take(origin)
             reused = connection is not None
-            connection = connection or await self._connect(origin, method)
+            connection = connection or await self._connect(origin, method, pool)
             try:
-                response = await connection.exchange(request, method)
+                response = await connection.exchange(request, method, nbytes)
             except LostError as error:
                 reader = connection.reader
                 if reused and (reader is None or not reader.begun):
@@ -90,7 +105,7 @@ class Lane:
             except StalledError as error:
                 raise self._lost(error, connection, origin, method) from error
             if connection.usable:
-                self._pool.give_back(origin, connection, connection.progress)
+                pool.give_back(origin, connection, connection.progress)
             else:
                 connection.abort()
             return response
@@ -113,25 +128,19 @@ class Lane:
         if self._watch is not None:
             self._watch.cancel()
             self._watch = None
-        for connection in self._pool.take_all():
-            connection.abort()
+        for pool in self._pools:
+            for connection in pool.take_all():
+                connection.abort()
         if self._n_open:
             self._all_ended = asyncio.Event()
             await self._all_ended.wait()
+        await self._threads.aclose()
 
-    async def _connect(self, origin: Origin, method: str) -> Connection:
-        loop = asyncio.get_running_loop()
-        connection = Connection(self._buffers, self._made, partial(self._ended, origin))
-        secure = origin.scheme == "https"
+    async def _connect(self, origin: Origin, method: str, pool: Pool[Any]) -> _Connection:
+        connect = self._connect_long if pool is self._long_pool else self._connect_short
         try:
             async with asyncio.timeout(self._connect_s):
-                await loop.create_connection(
-                    lambda: connection,
-                    origin.host,
-                    origin.port,
-                    ssl=trusted(origin.tls) if secure else None,
-                    server_hostname=origin.host if secure else None,
-                )
+                connection = await connect(origin)
         except TimeoutError as error:
             raise TransientStoreError(
                 f"{method}: {origin.url} could not be connected to within {self._connect_s:g} s "
@@ -143,17 +152,40 @@ class Lane:
         if origin.public_only and not is_public(connection.peer):
             connection.abort()
             raise PermissionDeniedError(not_public(origin, method), host=origin.host)
-        self._pool.add(connection)
+        pool.add(connection)
         self.n_opened += 1
         self._look_after()
         return connection
 
-    def _made(self, connection: Connection) -> None:
+    async def _connect_short(self, origin: Origin) -> _Connection:
+        connection = Connection(self._buffers, self._made, partial(self._ended, origin, self._pool))
+        secure = origin.scheme == "https"
+        await asyncio.get_running_loop().create_connection(
+            lambda: connection,
+            origin.host,
+            origin.port,
+            ssl=trusted(origin.tls) if secure else None,
+            server_hostname=origin.host if secure else None,
+        )
+        return connection
+
+    async def _connect_long(self, origin: Origin) -> _Connection:
+        connection = ThreadedConnection(
+            self._threads,
+            self._buffers.take,
+            self._stall_s,
+            partial(self._ended, origin, self._long_pool),
+        )
+        await connection.connect(origin)
+        self._made(connection)
+        return connection
+
+    def _made(self, _: _Connection) -> None:
         self._n_open += 1
 
-    def _ended(self, origin: Origin, connection: Connection) -> None:
+    def _ended(self, origin: Origin, pool: Pool[Any], connection: _Connection) -> None:
         self._n_open -= 1
-        self._pool.forget(origin, connection)
+        pool.forget(origin, connection)
         if self._all_ended is not None and not self._n_open:
             self._all_ended.set()
 
@@ -166,16 +198,17 @@ class Lane:
     def _look(self) -> None:
         self._watch = None
         now = monotonic()
-        for connection in list(self._pool.used):
-            if connection.busy and now - connection.progress > self._stall_s:
-                connection.stall()
-        for connection in self._pool.take_old(now - _IDLE_S):
-            connection.abort()
+        for used in list(self._pool.used):
+            if used.busy and now - used.progress > self._stall_s:
+                used.stall()
+        for pool in self._pools:
+            for connection in pool.take_old(now - _IDLE_S):
+                connection.abort()
         self._buffers.trim()
         self._look_after()
 
     def _lost(
-        self, error: Exception, connection: Connection, origin: Origin, method: str
+        self, error: Exception, connection: _Connection, origin: Origin, method: str
     ) -> AiolakeError:
         stalled = isinstance(error, StalledError)
         why = (

@@ -58,6 +58,11 @@ class Reader:
         return self._filled > 0 or self._head is not None
 
     @property
+    def in_body(self) -> bool:
+        """Whether the buffer is the rest of a body of known length: it may be filled at once."""
+        return self._body is not None
+
+    @property
     def keeps(self) -> bool:
         """Whether the connection may be used again after this response."""
         return self._head is not None and self._head.keeps and not self.surplus

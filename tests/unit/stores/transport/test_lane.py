@@ -14,7 +14,12 @@ from hypothesis import strategies as st
 from aiolake.errors import InvalidInputError
 from aiolake.stores.transport.lane.buffers import Buffers, _rounded
 from aiolake.stores.transport.lane.chunked import ChunkedBody
-from aiolake.stores.transport.lane.head import UnusualError, read_head, request_bytes
+from aiolake.stores.transport.lane.head import (
+    UnusualError,
+    asked_nbytes,
+    read_head,
+    request_bytes,
+)
 from aiolake.stores.transport.lane.pool import Pool
 from aiolake.stores.transport.lane.reader import Reader, Slab
 from aiolake.stores.transport.values import Origin, Response
@@ -249,3 +254,18 @@ class TestBuffers:
         buffers.trim()
         assert buffers.nbytes == 0
         assert bytes(view[:3]) == b"abc"
+
+
+@pytest.mark.parametrize(
+    ("headers", "nbytes"),
+    [
+        ({"range": "bytes=0-0"}, 1),
+        ({"Range": "bytes=5-104", "x": "y"}, 100),
+        ({"range": "bytes=7-"}, 0),
+        ({"range": "bytes=-7"}, 0),
+        ({"range": "bytes=0-1,4-5"}, 0),
+        ({}, 0),
+    ],
+)
+def test_how_much_a_request_asks_for(headers: dict[str, str], nbytes: int) -> None:
+    assert asked_nbytes(headers) == nbytes
