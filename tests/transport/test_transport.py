@@ -708,8 +708,6 @@ class TestThreads:
                     async with asyncio.timeout(0.1):
                         await get(client, server)
                 assert client._lane.n_used == client._lane._n_open == 0
-            await asyncio.sleep(0.05)
-            assert server.n_open == 3  # half an answer is on its way; the server has not looked
 
 
 class TestClosing:
