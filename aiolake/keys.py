@@ -18,6 +18,7 @@ __all__ = [
     "HINT",
     "LISTS",
     "LOG",
+    "LONGEST",
     "MANIFESTS",
     "MAX_ENTRY",
     "base_of_key",
@@ -77,6 +78,10 @@ def entry_number(key: str) -> int | None:
 def object_key(kind: str, base: int, id: str) -> str:
     """The key of a list, manifest or chunk made by a transaction that started from ``base``."""
     return f"{kind}/{base:012d}/{id}"
+
+
+LONGEST = object_key(MANIFESTS, 0, "a" * 26)
+"""No key of a dataset is longer."""
 
 
 def base_of_key(key: str) -> int | None:

@@ -47,6 +47,7 @@ async def copy_history(
 
     async def copied(there: Core, held: Borrowed) -> tuple[int, int]:
         try:
+            there.store.check_key(keys.LONGEST)
             copying = _Copying(core, there, entry, tell)
             await copying.run()
             return copying.n_copied, copying.nbytes

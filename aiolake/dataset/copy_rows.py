@@ -106,6 +106,7 @@ async def _create(
 
     async def created(core: Core, held: Borrowed) -> None:
         try:
+            core.store.check_key(keys.LONGEST)
             head = await core.log.head()
             if head.entry is None:
                 await refuse_foreign(core)

@@ -190,6 +190,7 @@ def create_dataset(
     )
 
     async def created(core: Core, held: Borrowed) -> Dataset:
+        core.store.check_key(keys.LONGEST)
         head = await core.log.head()
         if head.entry is None:
             await refuse_foreign(core)

@@ -84,7 +84,7 @@ class AzureStore:
     def __init__(self, place: Place, wire: Wire) -> None:
         self._place = place
         self._wire = wire
-        self._limit = NameLimit(place.prefix, place.url, Unit.CHARACTERS)
+        self.names = NameLimit(place.prefix, place.url, Unit.CHARACTERS)
         self._closed = False
 
     @property
@@ -179,7 +179,7 @@ class AzureStore:
         """At most ``limit`` objects whose keys begin with ``prefix``, in order."""
         self._check_open()
         check_limit(limit)
-        self._limit.check(prefix)
+        self.names.check(prefix)
         place = self._place
         query = list_query(place.prefix + prefix, limit, token)
         asked = self._asked("list", prefix, "l")
@@ -219,7 +219,7 @@ class AzureStore:
     ) -> Request:
         self._check_open()
         check_blob_key(key)
-        self._limit.check(key)
+        self.names.check(key)
         return Request(method, self._place.blob_path(key), (), headers or {}, accepts, body)
 
     def _asked(self, verb: str, key: str, needs: str) -> Asked:

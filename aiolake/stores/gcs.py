@@ -94,7 +94,7 @@ class GcsStore:
         self._place = place
         self._lease = lease
         self._network = network
-        self._limit = NameLimit(place.prefix, place.url)
+        self.names = NameLimit(place.prefix, place.url)
         self._closed = False
         self._uploads = network.shared(
             ("gcs uploads", place.origin, place.base),
@@ -208,7 +208,7 @@ class GcsStore:
     async def list(self, prefix: str, *, limit: int = 1000, token: str | None = None) -> ListPage:
         """At most ``limit`` objects whose keys begin with ``prefix``, in order."""
         check_limit(limit)
-        self._limit.check(prefix)
+        self.names.check(prefix)
         target = self._place.listing(prefix, limit, token)
         response = await self._send(_Call("list", prefix, "GET", target))
         return read_page(self._place.prefix, response.body)
@@ -221,7 +221,7 @@ class GcsStore:
 
     def _check(self, key: str) -> None:
         check_key(key)
-        self._limit.check(key)
+        self.names.check(key)
 
     async def aclose(self) -> None:
         """Refuse further requests; the connections are the session's."""

@@ -140,7 +140,7 @@ class S3Store:
         self._network = network
         self._all_headers = all_headers
         self._put_headers = put_headers
-        self._limit = NameLimit(prefix, self.url)
+        self.names = NameLimit(prefix, self.url)
         self._reads: SignedReads | None = None
         self._closed = False
 
@@ -301,7 +301,7 @@ class S3Store:
     async def list(self, prefix: str, *, limit: int = 1000, token: str | None = None) -> ListPage:
         """At most ``limit`` objects whose keys begin with ``prefix``."""
         check_limit(limit)
-        self._limit.check(prefix)
+        self.names.check(prefix)
         query = encoded_query(listing.list_query(self._prefix + prefix, limit, token))
         response = await self._send(
             _Request("listing objects", "GET", None, query, accepted=(200,))
@@ -344,7 +344,7 @@ class S3Store:
 
     def _check(self, key: str) -> None:
         check_key(key)
-        self._limit.check(key)
+        self.names.check(key)
 
     async def aclose(self) -> None:
         """Refuse further requests; the connections are the session's."""

@@ -21,7 +21,7 @@ from aiolake.stores.base import (
     Told,
     total_nbytes,
 )
-from aiolake.stores.checks import check_range
+from aiolake.stores.checks import NameLimit, check_range
 from aiolake.stores.resumed import ResumedRead
 from aiolake.stores.scheduler import Hold, Scheduler
 
@@ -103,6 +103,16 @@ class ScheduledStore:
     def cost(self) -> CostModel:
         """The inner store's."""
         return self._store.cost
+
+    def check_key(self, key: str) -> None:
+        """Refuse a key that is too long for the inner store, before anything is written.
+
+        Raises:
+            InvalidInputError: Says by how much, and what to shorten.
+        """
+        names: NameLimit | None = getattr(self._store, "names", None)
+        if names is not None:
+            names.check(key)
 
     async def get(self, key: str) -> Buffer:
         """All bytes of an object."""

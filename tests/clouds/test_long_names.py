@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 import aiolake
-from aiolake import Bytes
+from aiolake import Bytes, keys
 from aiolake.errors import InvalidInputError
 from aiolake.options import Options
 from aiolake.stores.base import CreateOutcome, Store
@@ -80,12 +80,31 @@ async def test_the_longest_name_is_kept_and_a_longer_one_is_refused_before_it_is
         await store.delete([key])
 
 
-async def test_an_address_that_leaves_too_little_says_so(cloud: Cloud) -> None:
-    """There is room for the log, and none for chunks; or for nothing."""
-    for n_prefix in (1000, 1023):
+async def test_an_address_that_leaves_too_little_says_so_before_anything_is_written(
+    cloud: Cloud,
+) -> None:
+    """There is room for the log, and none for manifests; or for nothing."""
+    n_most = MOST - 1 - len(keys.LONGEST)
+    for n_prefix in (n_most + 1, 1000, 1023):
         root = below(cloud, text_of(cloud, n_prefix, "x"))
         with pytest.raises(InvalidInputError, match="shorten the prefix"):
             await _written(root)
+    root = below(cloud, text_of(cloud, n_most + 1, "x"))
+    assert not await aiolake.dataset_exists(root.url, creds=root.creds)
+    root = below(cloud, text_of(cloud, n_most, "x"))
+    await _written(root)
+    async with aiolake.open_dataset(root.url, creds=root.creds) as ds:
+        assert (await ds.read(0))["b"] == b"1"
+    for history in (False, True):
+        with pytest.raises(InvalidInputError, match="shorten the prefix"):
+            await aiolake.copy_dataset(
+                root.url,
+                f"{root.url}y",
+                history=history,
+                creds=root.creds,
+                target_creds=root.creds,
+            )
+    assert not await aiolake.dataset_exists(f"{root.url}y", creds=root.creds)
 
 
 async def _written(root: Cloud) -> None:
