@@ -45,6 +45,7 @@ _LEAST_DURATION_S = 900
 _REFUSED = re.compile(r"non 200 response 4(?!08|29)\d\d from container metadata")
 
 
+@functools.cache
 def require_aiobotocore() -> None:
     """Refuse where the extra is not installed, without loading it.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import importlib.util
 import logging
 from collections.abc import Mapping, Sequence
@@ -80,11 +81,7 @@ def open_http(
         InvalidInputError: ``creds`` or the address make no sense.
         MissingExtraError: The HTTP client is not installed.
     """
-    if importlib.util.find_spec("aiohttp") is None:
-        raise MissingExtraError(
-            f"{address.scheme}:// needs the package 'aiohttp': pip install 'aiolake[http]'",
-            extra="http",
-        )
+    _require_extra(address.scheme)
     if network is None:
         raise InvalidInputError(f"{address.scheme}:// needs network=, whose connections it uses")
     linked = creds if isinstance(creds, Linked) else None
@@ -379,3 +376,11 @@ def _bearer(credential: Credential | None) -> dict[str, str]:
     if isinstance(credential, BearerCredential):
         return {"Authorization": f"Bearer {credential.token}"}
     return {}
+
+
+@functools.cache
+def _require_extra(scheme: str) -> None:
+    if importlib.util.find_spec("aiohttp") is None:
+        raise MissingExtraError(
+            f"{scheme}:// needs the package 'aiohttp': pip install 'aiolake[http]'", extra="http"
+        )

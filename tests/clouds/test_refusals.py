@@ -12,8 +12,9 @@ import pytest
 from anyio.from_thread import start_blocking_portal
 
 import aiolake
+from aiolake.credentials.aws import require_aiobotocore
 from aiolake.errors import AiolakeError, MissingExtraError, StoreError
-from aiolake.stores import gcs
+from aiolake.stores import gcs, http
 from aiolake.stores.retry import decide
 from tests.cli.running import Cli
 from tests.clouds.refused import REFUSED, Google, Refused
@@ -130,11 +131,14 @@ def test_a_package_that_is_missing(
     monkeypatch.setattr(
         importlib.util, "find_spec", lambda name, *a: None if name == package else real(name, *a)
     )
-    gcs._require_extra.cache_clear()
+    checks = (gcs._require_extra, http._require_extra, require_aiobotocore)
+    for check in checks:
+        check.cache_clear()
     with start_blocking_portal() as portal:
         error: AiolakeError = portal.call(failure, opened(url, None))
     assert type(error) is MissingExtraError
     words = (f"pip install 'aiolake[{extra}]'",)
     for message in (str(error), on_the_command_line(cli, tmp_path, url, None)):
         checked(message, None, words)
-    gcs._require_extra.cache_clear()
+    for check in checks:
+        check.cache_clear()

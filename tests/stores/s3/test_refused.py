@@ -381,12 +381,14 @@ class TestRealRefusals:
 async def test_a_missing_package_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
     import importlib.util
 
+    from aiolake.credentials.aws import require_aiobotocore
     from aiolake.errors import MissingExtraError
 
     real = importlib.util.find_spec
     monkeypatch.setattr(
         importlib.util, "find_spec", lambda name, *a: None if name == "aiobotocore" else real(name)
     )
+    require_aiobotocore.cache_clear()
     async with Network(Options()) as network:
         with pytest.raises(MissingExtraError, match=r"pip install 'aiolake\[s3\]'"):
             open_store(urls.parse("s3://b/p"), network=network)
