@@ -15,15 +15,13 @@ from typing import TypeAlias
 from aiolake.chunks.plan import Fetch
 from aiolake.errors import AiolakeError
 from aiolake.stores.base import Begun, Buffer
-from aiolake.stores.scheduled import ScheduledStore
+from aiolake.stores.scheduled import SHORT_NBYTES, ScheduledStore
 
 __all__ = ["Burst"]
 
 Ordinary: TypeAlias = Callable[[Sequence[Fetch]], Awaitable[object]]
 
 _SENT_IN_A_TURN = 64
-_SHORT_NBYTES = 1 << 20
-"""What is longer, and cut short on its way, is worth going on with; see ``ResumedRead``."""
 
 
 class Burst:
@@ -62,7 +60,7 @@ class Burst:
         Cancellation: what was begun is given up.
         """
         for fetch in fetches:
-            is_short = fetch.stop - fetch.start <= _SHORT_NBYTES
+            is_short = fetch.stop - fetch.start <= SHORT_NBYTES
             (self._todo if is_short else self._left).append(fetch)
         try:
             while self._send():  # noqa: ASYNC110 it waits for nobody, but lets others run

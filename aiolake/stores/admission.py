@@ -103,8 +103,17 @@ class Admission:
 
     @property
     def n_free(self) -> int:
-        """Requests that may go now, as far as slots go: none where others wait."""
-        return 0 if self.waiting else max(0, int(self.limit) - self.inflight)
+        """Requests that may be begun now, as far as slots go.
+
+        None where others wait; and none as long as the store, which has throttled, is asked less:
+        who begins a request does not hear why it was refused.
+        """
+        return 0 if self.waiting or not self.is_calm else self.max_inflight - self.inflight
+
+    @property
+    def is_calm(self) -> bool:
+        """Whether the store is asked as much as it may be."""
+        return self.limit >= self.max_inflight
 
     def leave(self, ticket: Ticket) -> list[Ticket]:
         """Give back what a ticket has, or its place; the tickets admitted because of it."""

@@ -7,6 +7,7 @@ from functools import partial
 from typing import Any, TypeVar
 
 from aiolake.errors import InvalidInputError, StoreError, ThrottledError, TransientStoreError
+from aiolake.stores.admission import Ticket
 from aiolake.stores.base import (
     Begun,
     Buffer,
@@ -25,9 +26,12 @@ from aiolake.stores.checks import NameLimit, check_range
 from aiolake.stores.resumed import ResumedRead
 from aiolake.stores.scheduler import Hold, Scheduler
 
-__all__ = ["ScheduledStore"]
+__all__ = ["SHORT_NBYTES", "ScheduledStore"]
 
 T = TypeVar("T")
+
+SHORT_NBYTES = 1 << 20
+"""What is longer, and cut short on its way, is worth going on with; see ``ResumedRead``."""
 
 _WHOLE_NBYTES = 1 << 20
 """What a ``get`` is taken to bring: its size is not known before, and what is read whole (log
@@ -123,11 +127,19 @@ class ScheduledStore:
     async def get_range(self, key: str, start: int, stop: int) -> Buffer:
         """The bytes ``[start, stop)`` of an object."""
         check_range(key, start, stop)
+        ticket: Ticket | None = None
+        begin, nbytes = self._begin, stop - start
+        if begin is not None and 0 < nbytes <= SHORT_NBYTES and self._scheduler.is_calm:
+            ticket, found = await self._scheduler.try_begun(
+                "get_range", nbytes, partial(begin, ((key, start, stop),)), covered=self._covered
+            )
+            if found is not None:
+                return found
         if self._now is None:
             send = ResumedRead(self._store, key, start, stop).attempt
         else:  # what is at hand is not cut short
             send = partial(self._store.get_range, key, start, stop)
-        data = await self._run("get_range", stop - start, send)
+        data = await self._run("get_range", nbytes, send, ticket)
         self._counters.bytes_read += len(data)
         return data
 
@@ -225,9 +237,17 @@ class ScheduledStore:
         """Close the inner store."""
         await self._store.aclose()
 
-    async def _run(self, verb: str, nbytes: int, send: Callable[[], Coroutine[Any, Any, T]]) -> T:
+    async def _run(
+        self,
+        verb: str,
+        nbytes: int,
+        send: Callable[[], Coroutine[Any, Any, T]],
+        ticket: Ticket | None = None,
+    ) -> T:
         try:
-            return await self._scheduler.run(verb, nbytes, send, covered=self._covered)
+            return await self._scheduler.run(
+                verb, nbytes, send, covered=self._covered, ticket=ticket
+            )
         except StoreError as error:
             _locate(error, verb, self._store.url)
             raise

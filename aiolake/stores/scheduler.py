@@ -6,6 +6,7 @@ import asyncio
 import random
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from types import MappingProxyType
 from typing import Any, TypeVar
 
@@ -127,6 +128,7 @@ class Scheduler:
         send: Callable[[], Coroutine[Any, Any, T]],
         *,
         covered: bool = False,
+        ticket: Ticket | None = None,
     ) -> T:
         """Send an idempotent request until it is answered or retries are used up.
 
@@ -135,6 +137,7 @@ class Scheduler:
             nbytes: What it may bring or carry.
             send: Makes one attempt.
             covered: The bytes belong to a hold.
+            ticket: Its slot for the first attempt, where it has one.
 
         Cancellation: the attempt in flight is cancelled, and its slot given back.
         """
@@ -142,11 +145,12 @@ class Scheduler:
         while True:
             attempt += 1
             try:
-                return await self.once(verb, nbytes, send, covered=covered)
+                return await self.once(verb, nbytes, send, covered=covered, ticket=ticket)
             except (ThrottledError, TransientStoreError) as error:
                 delay_s = self._delay(error, attempt)
                 if delay_s is None:
                     raise
+            ticket = None
             self.counters.retries += 1
             await self._clock.sleep(delay_s)
 
@@ -157,10 +161,12 @@ class Scheduler:
         send: Callable[[], Coroutine[Any, Any, T]],
         *,
         covered: bool = False,
+        ticket: Ticket | None = None,
     ) -> T:
         """Send a request when it may go, one attempt; late answers are TransientStoreError."""
-        kind = Kind.COVERED if covered or nbytes == 0 else Kind.REQUEST
-        ticket = await self._enter(kind, nbytes)
+        if ticket is None:
+            kind = Kind.COVERED if covered or nbytes == 0 else Kind.REQUEST
+            ticket = await self._enter(kind, nbytes)
         try:
             self.counters.requests[verb] = self.counters.requests.get(verb, 0) + 1
             answer = await self._timed(verb, send)
@@ -187,6 +193,54 @@ class Scheduler:
                 "connection, or raise Options.request_timeout",
                 verb=verb,
             ) from error
+
+    async def try_begun(
+        self,
+        verb: str,
+        nbytes: int,
+        send: Callable[[Told], Begun | None],
+        *,
+        covered: bool = False,
+    ) -> tuple[Ticket | None, Buffer | None]:
+        """Begin one read once it may go, and wait for what comes.
+
+        Half of the cost of ``run``, which knows what to do if nothing comes.
+
+        Args:
+            verb, nbytes, covered: As ``run``.
+            send: Sends it; see ``SupportsBegunReads``.
+
+        Returns:
+            A ticket, where nothing was sent, and what came; without that run it, with the ticket.
+        """
+        ticket: Ticket | None
+        ticket = await self._enter(Kind.COVERED if covered else Kind.REQUEST, nbytes)
+        answered: asyncio.Future[Buffer | None] = asyncio.get_running_loop().create_future()
+        deadline = begun = None
+        try:
+            begun = send(lambda _, data: _tell(answered, data))
+            if begun is None:
+                waiting, ticket = ticket, None
+                return waiting, None
+            self.counters.requests[verb] = self.counters.requests.get(verb, 0) + 1
+            deadline = self._deadlines.add(partial(self._late, answered))
+            data = await answered
+        finally:
+            if deadline is not None:
+                self._deadlines.discard(deadline)
+            if begun is not None:
+                begun.give_up()
+            if ticket is not None:
+                self._leave(ticket)
+        if data is not None:
+            self._budget.succeeded()
+            self._admission.succeeded()
+            self.counters.bytes_read += len(data)
+        return None, data
+
+    def _late(self, answered: asyncio.Future[Buffer | None]) -> None:
+        self.counters.timeouts += 1
+        _tell(answered, None)
 
     def begin(
         self,
@@ -233,6 +287,11 @@ class Scheduler:
         """How many reads may be begun now, as far as slots go."""
         return self._admission.n_free
 
+    @property
+    def is_calm(self) -> bool:
+        """Whether reads may be begun: not as long as the store, which has throttled, is spared."""
+        return self._admission.is_calm
+
     def _delay(self, error: BaseException, attempt: int) -> float | None:
         delay_s = decide(error, attempt, self._policy, self._rng.random)
         if delay_s is None:
@@ -271,6 +330,11 @@ class Scheduler:
             waiter = self._waiters.get(ticket)
             if waiter is not None and not waiter.done():
                 waiter.set_result(None)
+
+
+def _tell(waiter: asyncio.Future[T], result: T) -> None:
+    if not waiter.done():
+        waiter.set_result(result)
 
 
 class _Begun:

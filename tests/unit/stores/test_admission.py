@@ -122,6 +122,21 @@ def test_throttling_halves_once_for_all_in_flight_and_never_below_one() -> None:
     assert admission.limit == 1
 
 
+def test_nothing_is_begun_until_the_limit_is_what_it_was() -> None:
+    admission = Admission(max_inflight=4, max_bytes=100)
+    (ticket,) = admission.ask(Kind.REQUEST, 1)[:1]
+    assert (admission.is_calm, admission.n_free) == (True, 3)
+    admission.throttled(ticket)
+    admission.leave(ticket)
+    n_successes = 0
+    while not admission.is_calm:
+        assert admission.n_free == admission.take_now(Kind.REQUEST, [1]) == 0
+        admission.succeeded()
+        n_successes += 1
+    assert n_successes > 4
+    assert admission.n_free == 4
+
+
 def test_successes_raise_the_limit_by_one_for_each_limit_s_worth() -> None:
     admission = Admission(10, 1000)
     admission.throttled(ask(admission, 1))

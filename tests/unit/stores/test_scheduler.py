@@ -2,11 +2,12 @@ from __future__ import annotations
 
 import asyncio
 import random
+from collections.abc import Sequence
 from datetime import timedelta
 
 import pytest
 
-from aiolake._aio import map_concurrently
+from aiolake._aio import Tasks, map_concurrently
 from aiolake.errors import (
     DeadlineError,
     InvalidInputError,
@@ -16,7 +17,8 @@ from aiolake.errors import (
     TransientStoreError,
 )
 from aiolake.options import Options
-from aiolake.stores.base import Begun, Buffer, CreateOutcome, Told
+from aiolake.stores.admission import Kind, Ticket
+from aiolake.stores.base import Begun, Buffer, CreateOutcome, Range, Told
 from aiolake.stores.memory import MemoryStore
 from aiolake.stores.scheduled import ScheduledStore
 from aiolake.stores.scheduler import Scheduler
@@ -505,3 +507,163 @@ class TestBegin:
         assert (answered.dropped, answered.told) == (False, {0: b"x"})
         assert scheduler.statistics().timeouts == 2
         assert scheduler.statistics().in_flight == 0
+
+
+class One:
+    """A read that ``Scheduler.try_begun`` begins; the test answers it."""
+
+    def __init__(self, scheduler: Scheduler, *, refuse: bool = False) -> None:
+        self.scheduler = scheduler
+        self.n = 1
+        self.n_given_up = 0
+        self.tell: Told | None = None
+        self._refuse = refuse
+
+    def send(self, tell: Told) -> One | None:
+        self.tell = tell
+        return None if self._refuse else self
+
+    def give_up(self) -> None:
+        self.n_given_up += 1
+
+    def say(self, data: bytes | None) -> None:
+        assert self.tell is not None
+        self.tell(0, data)
+
+    async def read(self) -> tuple[Ticket | None, Buffer | None]:
+        return await self.scheduler.try_begun("get_range", 10, self.send)
+
+
+class TestTryBegun:
+    async def test_it_brings_what_comes_and_counts_it(self) -> None:
+        scheduler = Scheduler(Options(max_inflight=1))
+        one = One(scheduler)
+        async with Tasks() as tasks:
+            task = tasks.start(one.read(), name="read")
+            await asyncio.sleep(0)
+            assert scheduler.statistics().in_flight == 1
+            one.say(b"0123456789")
+            assert await task == (None, b"0123456789")
+        found = scheduler.statistics()
+        assert (found.in_flight, found.inflight_bytes, found.bytes_read) == (0, 0, 10)
+        assert found.requests == {"get_range": 1}
+
+    async def test_it_waits_for_a_slot_in_its_turn(self) -> None:
+        scheduler = Scheduler(Options(max_inflight=1))
+        first, second = One(scheduler), One(scheduler)
+        async with Tasks() as tasks:
+            tasks.start(first.read(), name="first")
+            task = tasks.start(second.read(), name="second")
+            await asyncio.sleep(0)
+            assert second.tell is None
+            first.say(b"x")
+            await asyncio.sleep(0)
+            await asyncio.sleep(0)
+            second.say(b"y")
+            assert await task == (None, b"y")
+
+    async def test_what_was_not_sent_keeps_its_slot_for_the_ordinary_way(self) -> None:
+        scheduler = Scheduler(Options(max_inflight=1))
+        ticket, data = await One(scheduler, refuse=True).read()
+        assert ticket is not None
+        assert data is None
+        assert (scheduler.statistics().in_flight, scheduler.statistics().requests) == (1, {})
+        answer = await scheduler.run("get_range", 10, lambda: asyncio.sleep(0, 7), ticket=ticket)
+        assert answer == 7
+        assert scheduler.statistics().in_flight == 0
+
+    async def test_a_retry_asks_for_a_slot_of_its_own(self) -> None:
+        limited = scheduler(max_inflight=1)
+        ticket, _ = await One(limited, refuse=True).read()
+        n_tries = 0
+
+        async def second_time() -> int:
+            nonlocal n_tries
+            n_tries += 1
+            assert limited.statistics().in_flight == 1
+            if n_tries == 1:
+                raise TransientStoreError("cut")
+            return n_tries
+
+        assert await limited.run("get_range", 10, second_time, ticket=ticket) == 2
+        assert limited.statistics().in_flight == 0
+
+    async def test_what_did_not_come_is_told_and_leaves_its_slot(self) -> None:
+        scheduler = Scheduler(Options())
+        one = One(scheduler)
+        async with Tasks() as tasks:
+            task = tasks.start(one.read(), name="read")
+            await asyncio.sleep(0)
+            one.say(None)
+            assert await task == (None, None)
+        assert scheduler.statistics().in_flight == 0
+
+    async def test_what_is_late_is_given_up(self) -> None:
+        scheduler = Scheduler(Options(request_timeout=timedelta(seconds=0.02)))
+        one = One(scheduler)
+        assert await one.read() == (None, None)
+        assert one.n_given_up == 1
+        assert (scheduler.statistics().timeouts, scheduler.statistics().in_flight) == (1, 0)
+        one.say(b"too late")
+
+    async def test_cancelled_it_is_given_up(self) -> None:
+        scheduler = Scheduler(Options())
+        one = One(scheduler)
+        async with Tasks() as tasks:
+            task = tasks.start(one.read(), name="read")
+            await asyncio.sleep(0)
+            task.cancel()
+            await asyncio.wait((task,))
+        assert one.n_given_up == 1
+        assert scheduler.statistics().in_flight == 0
+
+    async def test_what_cannot_be_sent_holds_nothing(self) -> None:
+        def refuse(tell: Told) -> Begun | None:
+            raise InvalidInputError("no key")
+
+        scheduler = Scheduler(Options())
+        with pytest.raises(InvalidInputError):
+            await scheduler.try_begun("get_range", 10, refuse)
+        assert scheduler.statistics().in_flight == 0
+
+
+class Beginning(MemoryStore):
+    """Answers reads that are begun, as the test says; others as usual."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.answers: list[bytes | None] = []
+        self.n_begun = 0
+
+    def begin_ranges(self, ranges: Sequence[Range], done: Told) -> Begun | None:
+        self.n_begun += 1
+        if not self.answers:
+            return None
+        asyncio.get_running_loop().call_soon(done, 0, self.answers.pop(0))
+        return One(Scheduler(Options()))
+
+
+async def test_a_short_read_is_begun_and_what_does_not_come_is_read() -> None:
+    inner = Beginning()
+    # Else memory answers at once.
+    inner.get_range_now = None  # type: ignore[method-assign, assignment]
+    limited = Scheduler(Options(max_inflight=2))
+    store = ScheduledStore(inner, limited)
+    await store.put("a", [bytes(3 << 20)])
+    inner.answers = [b"begun", None]
+    assert await store.get_range("a", 0, 5) == b"begun"
+    assert await store.get_range("a", 0, 5) == bytes(5)  # nothing came
+    assert await store.get_range("a", 0, 5) == bytes(5)  # nothing was sent
+    assert inner.n_begun == 3
+    assert limited.statistics().requests["get_range"] == 4
+    await store.get_range("a", 0, 2 << 20)  # a long one
+    await store.get_range("a", 7, 7)  # an empty one
+    assert inner.n_begun == 3
+    limited._admission.throttled(Ticket(Kind.REQUEST, 0, 0))
+    assert await store.get_range("a", 0, 5) == bytes(5)  # the store is to be asked less
+    assert inner.n_begun == 3
+    while not limited.is_calm:
+        await store.get_range("a", 0, 5)
+    await store.get_range("a", 0, 5)
+    assert inner.n_begun == 4
+    assert limited.statistics().in_flight == 0
