@@ -78,9 +78,14 @@ class Fetcher:
         crc: int,
         *,
         keep: bool = True,
-        ask_disk: bool = True,
+        again: bool = False,
     ) -> Buffer:
-        """A verified range; ``keep`` lets it stay in the cache, ``ask_disk`` come from the disk's.
+        """A verified range.
+
+        Args:
+            key, start, length, crc: Which, and its checksum.
+            keep: It may stay in the cache.
+            again: It was asked for already, of the disk and by a burst, in vain.
 
         Raises:
             NotFoundError: There is no such object.
@@ -92,7 +97,7 @@ class Fetcher:
             wanted = ((start, length, crc),)
             data = await self._flights.do(
                 (key, start, length, crc),
-                lambda: self._read(key, start, start + length, wanted, ask_disk=ask_disk),
+                lambda: self._read(key, start, start + length, wanted, again=again),
             )
             if keep and self._immediate is None:
                 self._keep(key, start, data)
@@ -128,22 +133,28 @@ class Fetcher:
                 await asyncio.sleep(0)
         return waiting
 
-    async def fetch(self, fetch: Fetch, units: Units, *, ask_disk: bool = True) -> list[Buffer]:
-        """The payloads of one fetch's units, verified, in the order of ``fetch.units``."""
+    async def fetch(self, fetch: Fetch, units: Units, *, again: bool = False) -> list[Buffer]:
+        """The payloads of one fetch's units, verified, in order; ``again`` as of ``unit``."""
         out: dict[int, Buffer] = {}
         crcs: list[int] = units.crc.tolist()
         left: Sequence[Fetch] = (fetch,)
-        if self._disk is not None and ask_disk:
+        if self._disk is not None and not again:
             left = await self._from_disk(self._disk, left, units, crcs, out)
         for rest in left:
-            await self._fetch(rest, units, crcs, out)
+            await self._fetch(rest, units, crcs, out, again=again)
         return [out[u] for u in fetch.units]
 
     async def _fetch(
-        self, fetch: Fetch, units: Units, crcs: list[int], out: dict[int, Buffer]
+        self,
+        fetch: Fetch,
+        units: Units,
+        crcs: list[int],
+        out: dict[int, Buffer],
+        *,
+        again: bool,
     ) -> None:
         for _ in range(2):  # wrong bytes are fetched once more
-            data = await self.store.get_range(fetch.key, fetch.start, fetch.stop)
+            data = await self.store.get_range(fetch.key, fetch.start, fetch.stop, begin=not again)
             if _distribute(data, fetch, units, crcs, out):
                 if self._disk is not None:
                     self._disk.keep(self.url, fetch.key, fetch.start, data)
@@ -236,7 +247,7 @@ class Fetcher:
         if len(fetches) > 1:
             fetches = await taking.from_disk(fetches)
         if len(fetches) > 1:
-            await Burst(self.store, taking.depart, taking.arrive).fetch(fetches, taking.one_by_one)
+            await taking.together(fetches)
         else:
             await taking.one_by_one(fetches)
 
@@ -253,18 +264,18 @@ class Fetcher:
         stop: int,
         wanted: Iterable[tuple[int, int, int]],
         *,
-        ask_disk: bool,
+        again: bool,
     ) -> Buffer:
         """A range with every unit in it verified; wrong bytes are fetched once more."""
         wanted = tuple(wanted)
         disk = self._disk
-        if disk is not None and ask_disk:
+        if disk is not None and not again:
             kept = await self._one_of_disk(disk, key, start, stop)
             if kept is not None and _whole(kept, start, stop, wanted):
                 disk.count(hits=1, misses=0, nbytes=len(kept))
                 return kept
             disk.count(hits=0, misses=1, nbytes=0)
-        data = await self.store.get_range(key, start, stop)
+        data = await self.store.get_range(key, start, stop, begin=not again)
         if not _whole(data, start, stop, wanted):
             data = await self.store.get_range(key, start, stop)
             _require(data, key, start, stop, wanted)
@@ -289,14 +300,14 @@ class _Taking:
         self._out = out
         self._keep = keep
         self._crcs: list[int] = units.crc.tolist()
-        self._asked_disk = False
+        self._asked = False
 
     async def from_disk(self, fetches: Sequence[Fetch]) -> Sequence[Fetch]:
         """Take what the disk has, if there is one; fetches of the rest."""
         fetcher, disk = self._fetcher, self._fetcher._disk
         if disk is None:
             return fetches
-        self._asked_disk = True
+        self._asked = True
 
         async def take(some: Sequence[Fetch]) -> list[Fetch]:
             out: dict[int, Buffer] = {}
@@ -308,6 +319,11 @@ class _Taking:
         parts = [fetches[i : i + _READ_TOGETHER] for i in range(0, len(fetches), _READ_TOGETHER)]
         return [fetch for left in await map_concurrently(take, parts) for fetch in left]
 
+    async def together(self, fetches: Sequence[Fetch]) -> None:
+        """In a burst."""
+        self._asked = True
+        await Burst(self._fetcher.store, self.depart, self.arrive).fetch(fetches, self.one_by_one)
+
     async def one_by_one(self, fetches: Sequence[Fetch]) -> None:
         """A task for each, which waits, retries, and follows who has asked for the same."""
         await map_concurrently(self._take, fetches)
@@ -317,10 +333,10 @@ class _Taking:
             (u,) = fetch.units
             key, start, length, crc = self._flight(fetch)
             self._out[u] = await self._fetcher.unit(
-                key, start, length, crc, keep=self._keep, ask_disk=not self._asked_disk
+                key, start, length, crc, keep=self._keep, again=self._asked
             )
             return
-        payloads = await self._fetcher.fetch(fetch, self._units, ask_disk=not self._asked_disk)
+        payloads = await self._fetcher.fetch(fetch, self._units, again=self._asked)
         for u, payload in zip(fetch.units, payloads, strict=True):
             self._place(u, payload)
 

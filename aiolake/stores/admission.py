@@ -66,7 +66,8 @@ class Admission:
         self.inflight_bytes = 0
         self.held_bytes = 0
         self.waiting = 0
-        self._epoch = 0
+        self.epoch = 0
+        """How often the store has asked to slow down."""
         self._number = 0
         self._queues: dict[Kind, deque[Ticket]] = {kind: deque() for kind in Kind}
 
@@ -124,10 +125,10 @@ class Admission:
         ticket.state = State.GONE
         return self._admit() if self.waiting else []
 
-    def throttled(self, ticket: Ticket) -> None:
-        """The store asked this request's sender to slow down."""
-        if ticket.epoch == self._epoch:
-            self._epoch += 1
+    def throttled(self, epoch: int) -> None:
+        """The store asked the sender of a request of that time to slow down."""
+        if epoch == self.epoch:
+            self.epoch += 1
             self.limit = max(1.0, self.limit / 2)
 
     def succeeded(self) -> None:
@@ -174,7 +175,7 @@ class Admission:
 
     def _take(self, ticket: Ticket) -> None:
         ticket.state = State.ADMITTED
-        ticket.epoch = self._epoch
+        ticket.epoch = self.epoch
         self._add(ticket.kind, ticket.nbytes, 1)
 
     def _add(self, kind: Kind, nbytes: int, sign: int) -> None:

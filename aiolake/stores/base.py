@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from typing import Protocol, TypeAlias, runtime_checkable
 
 __all__ = [
+    "Answer",
     "Begun",
     "Buffer",
     "CostModel",
@@ -22,6 +23,7 @@ __all__ = [
     "Listing",
     "ObjectMeta",
     "Range",
+    "Refused",
     "Store",
     "SupportsBegunReads",
     "SupportsImmediateReads",
@@ -183,9 +185,20 @@ class SupportsImmediateReads(Protocol):
 Range: TypeAlias = tuple[str, int, int]
 """A key, and the bytes ``[start, stop)`` of its object."""
 
-Told: TypeAlias = Callable[[int, Buffer | None], None]
-"""Hears of each range, by its place among those asked for, all of its bytes; or ``None`` where
-they did not come: ``get_range`` asks again, and says why."""
+
+class Refused(enum.Enum):
+    """What a server said in place of bytes, as far as that matters at once."""
+
+    SLOW_DOWN = "slow down"
+    """It asks for fewer requests."""
+
+
+Answer: TypeAlias = Buffer | Refused | None
+"""All bytes of a range; ``None``, or what matters of a refusal, where they did not come."""
+
+Told: TypeAlias = Callable[[int, Answer], None]
+"""Hears of each range by its place among those asked for. Where its bytes did not come,
+``get_range`` asks again, and says why."""
 
 
 class Begun(Protocol):

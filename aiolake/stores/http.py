@@ -182,9 +182,11 @@ class HttpStore:
 
         def ended(i: int, response: Response | None) -> None:
             _, start, stop = ranges[i]
-            if response is not None:
+            if response is None:
+                done(i, None)
+            else:
                 self._learn(response)
-            done(i, None if response is None else exactly(response, start, stop))
+                done(i, response.bytes_or_refusal(exactly(response, start, stop)))
 
         requests = (self._read_request(credential, *each) for each in ranges)
         return self._network.transport.begin(self._origin, "GET", requests, ended)

@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 from aiolake.errors import InvalidInputError, StoreError, ThrottledError, TransientStoreError
 from aiolake.stores.admission import Ticket
 from aiolake.stores.base import (
+    Answer,
     Begun,
     Buffer,
     CostModel,
@@ -17,6 +18,7 @@ from aiolake.stores.base import (
     ListPage,
     ObjectMeta,
     Range,
+    Refused,
     Store,
     SupportsMatchedReads,
     Told,
@@ -124,27 +126,32 @@ class ScheduledStore:
         self._counters.bytes_read += len(data)
         return data
 
-    async def get_range(self, key: str, start: int, stop: int) -> Buffer:
-        """The bytes ``[start, stop)`` of an object."""
+    async def get_range(self, key: str, start: int, stop: int, *, begin: bool = True) -> Buffer:
+        """The bytes ``[start, stop)`` of an object; ``begin=False`` if that was done in vain."""
         check_range(key, start, stop)
         ticket: Ticket | None = None
-        begin, nbytes = self._begin, stop - start
-        if begin is not None and 0 < nbytes <= SHORT_NBYTES and self._scheduler.is_calm:
+        found: Answer = None
+        nbytes, is_calm = stop - start, self._scheduler.is_calm
+        if begin and is_calm and self._begin is not None and 0 < nbytes <= SHORT_NBYTES:
+            ask = partial(self._begin, ((key, start, stop),))
             ticket, found = await self._scheduler.try_begun(
-                "get_range", nbytes, partial(begin, ((key, start, stop),)), covered=self._covered
+                "get_range", nbytes, ask, covered=self._covered
             )
-            if found is not None:
+            if found is not None and not isinstance(found, Refused):
                 return found
         if self._now is None:
             send = ResumedRead(self._store, key, start, stop).attempt
         else:  # what is at hand is not cut short
             send = partial(self._store.get_range, key, start, stop)
-        data = await self._run("get_range", nbytes, send, ticket)
+        throttled = found is Refused.SLOW_DOWN
+        data = await self._run("get_range", nbytes, send, ticket, throttled=throttled)
         self._counters.bytes_read += len(data)
         return data
 
-    def begin_ranges(self, ranges: Sequence[Range], done: Told) -> Begun | None:
-        """As the inner store, as many as the scheduler lets go at once."""
+    def begin_ranges(
+        self, ranges: Sequence[Range], done: Callable[[int, Buffer | None], None]
+    ) -> Begun | None:
+        """As the inner store, as many as the scheduler lets go at once; it hears of refusals."""
         begin = self._begin
         if begin is None:
             return None
@@ -243,10 +250,12 @@ class ScheduledStore:
         nbytes: int,
         send: Callable[[], Coroutine[Any, Any, T]],
         ticket: Ticket | None = None,
+        *,
+        throttled: bool = False,
     ) -> T:
         try:
             return await self._scheduler.run(
-                verb, nbytes, send, covered=self._covered, ticket=ticket
+                verb, nbytes, send, covered=self._covered, ticket=ticket, throttled=throttled
             )
         except StoreError as error:
             _locate(error, verb, self._store.url)

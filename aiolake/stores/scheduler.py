@@ -16,7 +16,7 @@ from aiolake._aio import Clock, Deadline, Deadlines, SystemClock, random_source
 from aiolake.errors import AiolakeError, ThrottledError, TransientStoreError
 from aiolake.options import Options
 from aiolake.stores.admission import Admission, Kind, State, Ticket
-from aiolake.stores.base import Begun, Buffer, Told
+from aiolake.stores.base import Answer, Begun, Buffer, Refused, Told
 from aiolake.stores.retry import RetryBudget, RetryPolicy, decide
 
 __all__ = ["Hold", "Scheduler", "SchedulerStatistics"]
@@ -129,6 +129,7 @@ class Scheduler:
         *,
         covered: bool = False,
         ticket: Ticket | None = None,
+        throttled: bool = False,
     ) -> T:
         """Send an idempotent request until it is answered or retries are used up.
 
@@ -138,10 +139,14 @@ class Scheduler:
             send: Makes one attempt.
             covered: The bytes belong to a hold.
             ticket: Its slot for the first attempt, where it has one.
+            throttled: An attempt that was begun has been refused so.
 
         Cancellation: the attempt in flight is cancelled, and its slot given back.
         """
         attempt = 0
+        if throttled:
+            attempt = 1
+            await self._pause(self._delay(ThrottledError("begun"), attempt) or 0.0)
         while True:
             attempt += 1
             try:
@@ -151,8 +156,7 @@ class Scheduler:
                 if delay_s is None:
                     raise
             ticket = None
-            self.counters.retries += 1
-            await self._clock.sleep(delay_s)
+            await self._pause(delay_s)
 
     async def once(
         self,
@@ -172,7 +176,7 @@ class Scheduler:
             answer = await self._timed(verb, send)
         except ThrottledError:
             self.counters.throttles += 1
-            self._admission.throttled(ticket)
+            self._admission.throttled(ticket.epoch)
             raise
         else:
             self._budget.succeeded()
@@ -201,7 +205,7 @@ class Scheduler:
         send: Callable[[Told], Begun | None],
         *,
         covered: bool = False,
-    ) -> tuple[Ticket | None, Buffer | None]:
+    ) -> tuple[Ticket | None, Answer]:
         """Begin one read once it may go, and wait for what comes.
 
         Half of the cost of ``run``, which knows what to do if nothing comes.
@@ -215,16 +219,17 @@ class Scheduler:
         """
         ticket: Ticket | None
         ticket = await self._enter(Kind.COVERED if covered else Kind.REQUEST, nbytes)
-        answered: asyncio.Future[Buffer | None] = asyncio.get_running_loop().create_future()
+        answered: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
         deadline = begun = None
         try:
-            begun = send(lambda _, data: _tell(answered, data))
+            begun = send(lambda _, answer: _tell(answered, answer))
             if begun is None:
                 waiting, ticket = ticket, None
                 return waiting, None
             self.counters.requests[verb] = self.counters.requests.get(verb, 0) + 1
             deadline = self._deadlines.add(partial(self._late, answered))
-            data = await answered
+            answer = await answered
+            self._count(answer, ticket.epoch)
         finally:
             if deadline is not None:
                 self._deadlines.discard(deadline)
@@ -232,13 +237,19 @@ class Scheduler:
                 begun.give_up()
             if ticket is not None:
                 self._leave(ticket)
-        if data is not None:
+        return None, answer
+
+    def _count(self, answer: Answer, epoch: int) -> None:
+        """Of an attempt that was begun at that time."""
+        if isinstance(answer, Refused):
+            self.counters.throttles += 1
+            self._admission.throttled(epoch)
+        elif answer is not None:
             self._budget.succeeded()
             self._admission.succeeded()
-            self.counters.bytes_read += len(data)
-        return None, data
+            self.counters.bytes_read += len(answer)
 
-    def _late(self, answered: asyncio.Future[Buffer | None]) -> None:
+    def _late(self, answered: asyncio.Future[Answer]) -> None:
         self.counters.timeouts += 1
         _tell(answered, None)
 
@@ -247,7 +258,7 @@ class Scheduler:
         verb: str,
         sizes: Sequence[int],
         send: Callable[[int, Told], Begun | None],
-        done: Told,
+        done: Callable[[int, Buffer | None], None],
         *,
         covered: bool = False,
     ) -> Begun | None:
@@ -291,6 +302,11 @@ class Scheduler:
     def is_calm(self) -> bool:
         """Whether reads may be begun: not as long as the store, which has throttled, is spared."""
         return self._admission.is_calm
+
+    async def _pause(self, delay_s: float) -> None:
+        """Before an attempt that is not the first."""
+        self.counters.retries += 1
+        await self._clock.sleep(delay_s)
 
     def _delay(self, error: BaseException, attempt: int) -> float | None:
         delay_s = decide(error, attempt, self._policy, self._rng.random)
@@ -340,15 +356,20 @@ def _tell(waiter: asyncio.Future[T], result: T) -> None:
 class _Begun:
     """Attempts that somebody is told the ends of; ``waiting`` are the sizes of those not ended."""
 
-    __slots__ = ("deadline", "done", "kind", "n", "scheduler", "sent", "waiting")
+    __slots__ = ("deadline", "done", "epoch", "kind", "n", "scheduler", "sent", "waiting")
 
     deadline: Deadline
     sent: Begun
 
     def __init__(
-        self, scheduler: Scheduler, kind: Kind, waiting: dict[int, int], done: Told
+        self,
+        scheduler: Scheduler,
+        kind: Kind,
+        waiting: dict[int, int],
+        done: Callable[[int, Buffer | None], None],
     ) -> None:
         self.scheduler = scheduler
+        self.epoch = scheduler._admission.epoch
         self.kind = kind
         self.waiting = waiting
         self.done = done
@@ -360,16 +381,12 @@ class _Begun:
             self._leave(i)
         self.n = n
 
-    def ended(self, i: int, data: Buffer | None) -> None:
-        scheduler = self.scheduler
-        if data is not None:
-            scheduler._budget.succeeded()
-            scheduler._admission.succeeded()
-            scheduler.counters.bytes_read += len(data)
+    def ended(self, i: int, answer: Answer) -> None:
+        self.scheduler._count(answer, self.epoch)
         self._leave(i)
         if not self.waiting:
-            scheduler._deadlines.discard(self.deadline)
-        self.done(i, data)
+            self.scheduler._deadlines.discard(self.deadline)
+        self.done(i, None if isinstance(answer, Refused) else answer)
 
     def give_up(self) -> None:
         self.scheduler._deadlines.discard(self.deadline)

@@ -10,6 +10,7 @@ from typing import TypeVar
 from aiolake._aio import map_concurrently
 from aiolake.errors import InvalidInputError, NotFoundError, TransientStoreError
 from aiolake.stores.base import (
+    Answer,
     Buffer,
     CostModel,
     CreateOutcome,
@@ -165,14 +166,14 @@ class _Reading(_Opening):
                 for start, stop in [(0, 4096), (1, 2), (4095, 4096), (7, 4000)]:
                     data = await _begun(store, key, start, stop)
                     if data is not None:  # else the server keeps no connections
-                        assert bytes(data) == BLOCK[start:stop], key
+                        assert data == BLOCK[start:stop], key
             for key, start, stop in [("a", 100, 9000), ("a", 4096, 5000), ("missing", 0, 1)]:
                 assert await _begun(store, key, start, stop) is None
-            told: asyncio.Queue[tuple[int, Buffer | None]] = asyncio.Queue()
+            told: asyncio.Queue[tuple[int, Answer]] = asyncio.Queue()
             ranges = [("a", i, 7 * i + 1) for i in range(20)]
 
-            def tell(i: int, data: Buffer | None) -> None:
-                told.put_nowait((i, data))
+            def tell(i: int, answer: Answer) -> None:
+                told.put_nowait((i, answer))
 
             sent = store.begin_ranges(ranges, tell)
             assert told.empty(), "nobody is told within the call"
@@ -488,9 +489,9 @@ async def _raises(kind: type[Exception], call: Awaitable[object]) -> None:
     raise AssertionError(f"{kind.__name__} was expected, the answer was {answer!r}")
 
 
-async def _begun(store: SupportsBegunReads, key: str, start: int, stop: int) -> Buffer | None:
+async def _begun(store: SupportsBegunReads, key: str, start: int, stop: int) -> Answer:
     """What a begun read brings; ``None`` also where it cannot be begun."""
-    told: asyncio.Future[Buffer | None] = asyncio.get_running_loop().create_future()
+    told: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
     if store.begin_ranges([(key, start, stop)], lambda _, data: told.set_result(data)) is None:
         return None
     return await told

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import enum
 import random
 from datetime import timedelta
 from time import monotonic
@@ -34,6 +35,7 @@ __all__ = [
     "OPTIONS",
     "SCHEMA",
     "THROTTLED",
+    "Reads",
     "blob",
     "filled",
     "nothing_is_left",
@@ -50,8 +52,7 @@ THROTTLED = Answered(
     b"<?xml version='1.0'?><Error><Code>SlowDown</Code><Message>Slower.</Message></Error>",
     {"Retry-After": "0"},
 )
-READ_FAULTS = [
-    ProxyRule(THROTTLED, 0.05, "GET"),
+FAULTS = [
     ProxyRule(ResetBefore(), 0.02, "GET"),
     ProxyRule(ResetInside(), 0.03, "GET"),
     ProxyRule(ClosedInside(), 0.03, "GET"),
@@ -76,8 +77,25 @@ async def filled(url: str, n: int, creds: Any = None) -> None:
         await tx.append({"n": i, "blob": blob(i)} for i in range(n))
 
 
+class Reads(enum.Enum):
+    """How rows are read: so many in a call, of a server that throttles beside its other faults."""
+
+    ONE = 1, False
+    ONE_THROTTLED = 1, True
+    BURST = 24, False
+    BURST_THROTTLED = 24, True
+
+    @property
+    def n_rows(self) -> int:
+        return self.value[0]
+
+    @property
+    def throttled(self) -> bool:
+        return self.value[1]
+
+
 async def reads_hold(
-    proxy: FaultProxy, url: str, creds: Any, n_rows: int, monkeypatch: pytest.MonkeyPatch
+    proxy: FaultProxy, url: str, creds: Any, reads: Reads, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Reads bring the right bytes through every fault, and after cancellations leave nothing.
 
@@ -85,10 +103,12 @@ async def reads_hold(
         proxy: Before the server; without rules yet.
         url: Of a dataset of ``N_READS`` rows, by way of the proxy.
         creds: Open it.
-        n_rows: Of each call; several are sent in a burst.
-        monkeypatch: Counts the requests of bursts.
+        reads: Which.
+        monkeypatch: Counts the requests that are begun.
     """
-    proxy.rules = READ_FAULTS
+    n_rows = reads.n_rows
+    rules = [ProxyRule(THROTTLED, 0.05, "GET"), *FAULTS] if reads.throttled else FAULTS
+    proxy.rules = rules
     begun = _counted(monkeypatch)
     async with (
         aiolake.Session(OPTIONS) as session,
@@ -109,13 +129,15 @@ async def reads_hold(
         some = read if n_rows == 1 else read_many
         order = random.Random(1).sample(range(N_READS), N_READS // n_rows)
         await map_concurrently(some, order, limit=32 if n_rows == 1 else 3)
-        assert len(proxy.faults) == len({type(rule.fault) for rule in READ_FAULTS})
+        assert len(proxy.faults) == len({type(rule.fault) for rule in rules})
         assert monotonic() - began < pick(60, 600)
         await _cancelled_at_random(some)
         proxy.rules = []
         await map_concurrently(some, range(N_AFTER // n_rows), limit=32)
         nothing_is_left(session)
-    assert (begun.call_count > 50) == (n_rows > 1)
+    n_begun, n_reads = sum(call.args[0] for call in begun.call_args_list), len(order) * n_rows
+    # A store that throttles all the time is spared: nothing is begun.
+    assert (n_begun > n_reads // 3) is not reads.throttled
     async with asyncio.timeout(10):
         while proxy.n_open:  # noqa: ASYNC110 it sees the end of one that it stalls once it goes on
             await asyncio.sleep(0.02)
@@ -123,14 +145,14 @@ async def reads_hold(
 
 
 def _counted(monkeypatch: pytest.MonkeyPatch) -> mock.Mock:
-    """Called for each request of a burst."""
+    """Called with the number of requests that were begun together."""
     begin, begun = Transport.begin, mock.Mock()
 
     def counted(*args: Any) -> Any:
-        give_up = begin(*args)
-        if give_up is not None:
-            begun()
-        return give_up
+        sent = begin(*args)
+        if sent is not None:
+            begun(sent.n)
+        return sent
 
     monkeypatch.setattr(Transport, "begin", counted)
     return begun

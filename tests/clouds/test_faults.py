@@ -29,6 +29,7 @@ from tests.clouds.faulty import (
     OPTIONS,
     SCHEMA,
     THROTTLED,
+    Reads,
     blob,
     filled,
     reads_hold,
@@ -53,17 +54,17 @@ def server_of(cloud: Cloud) -> str:
 
 @pytest.mark.soak
 @pytest.mark.timeout(pick(120, 1_200))
-@pytest.mark.parametrize("n_rows", [1, 24])
+@pytest.mark.parametrize("reads", Reads)
 async def test_reads_under_faults_and_cancellations(
-    cloud: Cloud, n_rows: int, monkeypatch: pytest.MonkeyPatch
+    cloud: Cloud, reads: Reads, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Rows one at a time; or scattered ones in one call, which are sent in a burst."""
+    """Rows one at a time, or scattered ones in one call; begun, or of a store that throttles."""
     for store in (AzureStore, GcsStore, S3Store):  # neighbours stay apart
         monkeypatch.setattr(store, "cost", CostModel(gap_bytes=0))
     await filled(cloud.url, N_READS, cloud.creds)
     async with FaultProxy(server_of(cloud)) as proxy:
         bad = through(cloud, proxy)
-        await reads_hold(proxy, bad.url, bad.creds, n_rows, monkeypatch)
+        await reads_hold(proxy, bad.url, bad.creds, reads, monkeypatch)
 
 
 @pytest.mark.timeout(120)

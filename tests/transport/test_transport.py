@@ -680,6 +680,7 @@ class TestThreads:
             writer.write(ok(BODY)[:-9])
             await asyncio.sleep(20)
 
+        before = set(threading.enumerate())
         async with serving(half) as server, transport("threads", options) as client:
 
             async def read() -> None:
@@ -693,7 +694,7 @@ class TestThreads:
                     await asyncio.sleep(0.01)
                 await client.aclose()
             assert asyncio.get_running_loop().time() - began < 5
-            assert not [each for each in threading.enumerate() if "aiolake" in each.name]
+            assert set(threading.enumerate()) <= before
 
     async def test_a_read_that_is_cancelled_leaves_no_thread_in_it(self) -> None:
         options = Options(stall_timeout=timedelta(seconds=20))

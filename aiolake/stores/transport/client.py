@@ -112,7 +112,7 @@ class Transport:
     def begin_ranges(
         self, origin: Origin, requests: Iterable[bytes], sizes: Sequence[int], done: Told
     ) -> Begun | None:
-        """As ``begin``, for ranges: told are their bytes, or ``None`` for any other answer.
+        """As ``begin``, for ranges: told are their bytes, and of other answers little.
 
         Args:
             origin, requests: As ``begin``, of ``GET``.
@@ -121,10 +121,12 @@ class Transport:
         """
 
         def ended(i: int, response: Response | None) -> None:
-            if response is None or response.status != 206 or len(response.body) != sizes[i]:
+            if response is None:
                 done(i, None)
-            else:
+            elif response.status == 206 and len(response.body) == sizes[i]:
                 done(i, response.body)
+            else:
+                done(i, response.bytes_or_refusal(None))
 
         return self.begin(origin, "GET", requests, ended)
 

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 import msgspec
 
 from aiolake.errors import InvalidInputError, TransientStoreError
-from aiolake.stores.base import Buffer
+from aiolake.stores.base import Answer, Buffer, Refused
 
 __all__ = ["CutShortError", "Origin", "Response", "SupportsOrigin", "Tls", "TransportStatistics"]
 
@@ -99,6 +99,9 @@ class SupportsOrigin(Protocol):
         ...
 
 
+_SLOW_DOWN = (429, 503)
+
+
 class Response(msgspec.Struct, frozen=True, eq=False):
     """An answer, whatever its status.
 
@@ -111,6 +114,10 @@ class Response(msgspec.Struct, frozen=True, eq=False):
     status: int
     headers: Mapping[str, str]
     body: Buffer
+
+    def bytes_or_refusal(self, found: Buffer | None) -> Answer:
+        """The bytes that were looked for in it, or what its status says in their place."""
+        return Refused.SLOW_DOWN if found is None and self.status in _SLOW_DOWN else found
 
 
 class CutShortError(TransientStoreError):

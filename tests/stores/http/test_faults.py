@@ -14,7 +14,7 @@ from aiolake.options import Options
 from aiolake.stores.base import CostModel
 from aiolake.stores.http import HttpStore
 from aiolake.testing import FaultProxy, cancel_at_each_step
-from tests.clouds.faulty import N_READS, blob, filled, nothing_is_left, reads_hold
+from tests.clouds.faulty import N_READS, Reads, blob, filled, nothing_is_left, reads_hold
 from tests.scale import pick
 from tests.stores.http.server import Site, served_elsewhere, without_ranges
 
@@ -29,16 +29,16 @@ def site(tmp_path: Path) -> Site:
 
 @pytest.mark.soak
 @pytest.mark.timeout(pick(120, 1_200))
-@pytest.mark.parametrize("n_rows", [1, 24])
+@pytest.mark.parametrize("reads", Reads)
 async def test_reads_under_faults_and_cancellations(
-    site: Site, n_rows: int, monkeypatch: pytest.MonkeyPatch
+    site: Site, reads: Reads, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Rows one at a time; or scattered ones in one call, which are sent in a burst."""
+    """Rows one at a time, or scattered ones in one call; begun, or of a store that throttles."""
     monkeypatch.setattr("aiolake.stores.http._COST", CostModel(gap_bytes=0))
     await filled(str(site.root / "set"), N_READS)
     with served_elsewhere(site):
         async with FaultProxy(site.url) as proxy:
-            await reads_hold(proxy, f"{proxy.url}/set", None, n_rows, monkeypatch)
+            await reads_hold(proxy, f"{proxy.url}/set", None, reads, monkeypatch)
 
 
 @asynccontextmanager

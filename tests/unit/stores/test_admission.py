@@ -111,13 +111,13 @@ def test_throttling_halves_once_for_all_in_flight_and_never_below_one() -> None:
     admission = Admission(64, 1000)
     tickets = [ask(admission, 1) for _ in range(10)]
     for ticket in tickets:
-        admission.throttled(ticket)
+        admission.throttled(ticket.epoch)
     assert admission.limit == 32
     for _ in range(20):
         ticket = ask(admission, 1)
         for old in tickets:
             admission.leave(old)
-        admission.throttled(ticket)
+        admission.throttled(ticket.epoch)
         tickets = [ticket]
     assert admission.limit == 1
 
@@ -126,7 +126,7 @@ def test_nothing_is_begun_until_the_limit_is_what_it_was() -> None:
     admission = Admission(max_inflight=4, max_bytes=100)
     (ticket,) = admission.ask(Kind.REQUEST, 1)[:1]
     assert (admission.is_calm, admission.n_free) == (True, 3)
-    admission.throttled(ticket)
+    admission.throttled(ticket.epoch)
     admission.leave(ticket)
     n_successes = 0
     while not admission.is_calm:
@@ -139,7 +139,7 @@ def test_nothing_is_begun_until_the_limit_is_what_it_was() -> None:
 
 def test_successes_raise_the_limit_by_one_for_each_limit_s_worth() -> None:
     admission = Admission(10, 1000)
-    admission.throttled(ask(admission, 1))
+    admission.throttled(ask(admission, 1).epoch)
     assert admission.limit == 5
     for _ in range(6):
         admission.succeeded()
@@ -185,7 +185,7 @@ class AdmissionMachine(RuleBasedStateMachine):
     def throttle(self, data: st.DataObject) -> None:
         running = [ticket for ticket in self.tickets if is_in(ticket)]
         if running:
-            self.admission.throttled(data.draw(st.sampled_from(running)))
+            self.admission.throttled(data.draw(st.sampled_from(running)).epoch)
 
     @rule()
     def succeed(self) -> None:

@@ -17,8 +17,8 @@ from aiolake.errors import (
     TransientStoreError,
 )
 from aiolake.options import Options
-from aiolake.stores.admission import Kind, Ticket
-from aiolake.stores.base import Begun, Buffer, CreateOutcome, Range, Told
+from aiolake.stores.admission import Ticket
+from aiolake.stores.base import Answer, Begun, Buffer, CreateOutcome, Range, Refused, Told
 from aiolake.stores.memory import MemoryStore
 from aiolake.stores.scheduled import ScheduledStore
 from aiolake.stores.scheduler import Scheduler
@@ -497,6 +497,18 @@ class TestBegin:
         assert (sent.dropped, sent.told) == (True, {1: b"x"})
         assert scheduler.statistics().in_flight == scheduler.statistics().inflight_bytes == 0
 
+    async def test_a_store_that_asks_for_fewer_requests_is_heard_once_for_all(self) -> None:
+        scheduler = Scheduler(Options(max_inflight=8))
+        sent = Sent(scheduler, 10, 10, 10)
+        assert sent.answer is not None
+        sent.answer(2, Refused.SLOW_DOWN)
+        sent.answer(0, Refused.SLOW_DOWN)
+        sent.say(1, b"x")
+        assert sent.told == {0: None, 1: b"x", 2: None}
+        found = scheduler.statistics()
+        assert (found.in_flight, found.throttles, found.limit) == (0, 2, 4)
+        assert Sent(scheduler).begun is None
+
     async def test_what_is_not_answered_in_time_is_dropped_and_told(self) -> None:
         scheduler = Scheduler(Options(request_timeout=timedelta(seconds=0.02)))
         late, answered = Sent(scheduler, 10, 10, 10), Sent(scheduler)
@@ -530,7 +542,7 @@ class One:
         assert self.tell is not None
         self.tell(0, data)
 
-    async def read(self) -> tuple[Ticket | None, Buffer | None]:
+    async def read(self) -> tuple[Ticket | None, Answer]:
         return await self.scheduler.try_begun("get_range", 10, self.send)
 
 
@@ -598,6 +610,19 @@ class TestTryBegun:
             assert await task == (None, None)
         assert scheduler.statistics().in_flight == 0
 
+    async def test_a_store_that_asks_for_fewer_requests_is_heard(self) -> None:
+        scheduler = Scheduler(Options(max_inflight=8))
+        one = One(scheduler)
+        async with Tasks() as tasks:
+            task = tasks.start(one.read(), name="read")
+            await asyncio.sleep(0)
+            assert one.tell is not None
+            one.tell(0, Refused.SLOW_DOWN)
+            assert await task == (None, Refused.SLOW_DOWN)
+        found = scheduler.statistics()
+        assert (found.in_flight, found.throttles, found.limit) == (0, 1, 4)
+        assert not scheduler.is_calm
+
     async def test_what_is_late_is_given_up(self) -> None:
         scheduler = Scheduler(Options(request_timeout=timedelta(seconds=0.02)))
         one = One(scheduler)
@@ -632,7 +657,7 @@ class Beginning(MemoryStore):
 
     def __init__(self) -> None:
         super().__init__()
-        self.answers: list[bytes | None] = []
+        self.answers: list[Answer] = []
         self.n_begun = 0
 
     def begin_ranges(self, ranges: Sequence[Range], done: Told) -> Begun | None:
@@ -647,7 +672,8 @@ async def test_a_short_read_is_begun_and_what_does_not_come_is_read() -> None:
     inner = Beginning()
     # Else memory answers at once.
     inner.get_range_now = None  # type: ignore[method-assign, assignment]
-    limited = Scheduler(Options(max_inflight=2))
+    clock = FakeClock(runs=True)
+    limited = Scheduler(Options(max_inflight=8), clock=clock)
     store = ScheduledStore(inner, limited)
     await store.put("a", [bytes(3 << 20)])
     inner.answers = [b"begun", None]
@@ -659,11 +685,14 @@ async def test_a_short_read_is_begun_and_what_does_not_come_is_read() -> None:
     await store.get_range("a", 0, 2 << 20)  # a long one
     await store.get_range("a", 7, 7)  # an empty one
     assert inner.n_begun == 3
-    limited._admission.throttled(Ticket(Kind.REQUEST, 0, 0))
+    inner.answers = [Refused.SLOW_DOWN]
+    assert await store.get_range("a", 0, 5) == bytes(5)
+    assert clock.slept != []  # before it was asked again
+    assert limited.statistics().retries == limited.statistics().throttles == 1
     assert await store.get_range("a", 0, 5) == bytes(5)  # the store is to be asked less
-    assert inner.n_begun == 3
+    assert inner.n_begun == 4
     while not limited.is_calm:
         await store.get_range("a", 0, 5)
     await store.get_range("a", 0, 5)
-    assert inner.n_begun == 4
+    assert inner.n_begun == 5
     assert limited.statistics().in_flight == 0
