@@ -503,7 +503,7 @@ class TestBegin:
             assert await begun.told is None
             assert client.statistics().in_use == 0
             await asyncio.sleep(0.05)
-            assert client.statistics().idle == 0
+            assert client.statistics().idle == client._lane.n_used == client._lane._n_open == 0
 
     async def test_a_connection_that_died_idle_is_not_used(self) -> None:
         async with serving(always(ok(BODY))) as server, transport("lane") as client:

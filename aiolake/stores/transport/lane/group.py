@@ -88,8 +88,8 @@ class Group:
         tally.in_use -= 1
         if response is not None:
             tally.bytes_read += len(response.body)
-            if connection.usable:
-                self._pool.give_back(self._origin, connection, connection.progress)
-            else:
-                connection.abort()
+        if response is not None and connection.usable:
+            self._pool.give_back(self._origin, connection, connection.progress)
+        else:  # one that stalls, say, is open yet
+            connection.abort()
         self._done(i, response)
