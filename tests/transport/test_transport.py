@@ -5,12 +5,15 @@ from __future__ import annotations
 import asyncio
 import os
 import random
+import select
+import socket
 import ssl
 import threading
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 from unittest import mock
 
 import pytest
@@ -28,7 +31,7 @@ from aiolake.errors import (
 from aiolake.options import Options
 from aiolake.stores.base import Buffer
 from aiolake.stores.transport.client import Transport
-from aiolake.stores.transport.lane import lane
+from aiolake.stores.transport.lane import lane, threaded
 from aiolake.stores.transport.lane.head import request_bytes
 from aiolake.stores.transport.values import CutShortError, Origin, Response, Tls
 from aiolake.testing import cancel_at_each_step
@@ -709,6 +712,59 @@ class TestThreads:
                     async with asyncio.timeout(0.1):
                         await get(client, server)
                 assert client._lane.n_used == client._lane._n_open == 0
+
+    @pytest.mark.parametrize("public_only", [False, True])
+    async def test_a_server_that_ends_what_it_accepted(
+        self, monkeypatch: pytest.MonkeyPatch, public_only: bool
+    ) -> None:
+        connect = threaded._connected
+
+        async def end(_: asyncio.StreamReader, writer: Writer) -> None:
+            reset(writer)
+
+        async def connected(host: str, port: int) -> socket.socket:
+            found = await connect(host, port)
+            while not select.select([found], [], [], 0)[0]:  # noqa: ASYNC110 nobody tells of it
+                await asyncio.sleep(0.01)
+            return found
+
+        monkeypatch.setattr(threaded, "_connected", connected)
+        server = await asyncio.start_server(end, "127.0.0.1", 0)
+        async with server, asyncio.timeout(20), transport("threads") as client:
+            port = server.sockets[0].getsockname()[1]
+            origin = Origin("http", "127.0.0.1", port, public_only=public_only)
+            with pytest.raises(TransientStoreError):
+                await client.send(origin, "GET", "/", {})
+            assert client._lane._n_open == 0
+
+    async def test_an_address_of_a_family_this_machine_has_not_is_passed_over(
+        self, way: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        loop = asyncio.get_running_loop()
+        look_up = loop.getaddrinfo
+
+        async def found(*args: Any, **kwargs: Any) -> list[Any]:
+            found = await look_up(*args, **kwargs)
+            return [(socket.AF_APPLETALK, *found[0][1:]), *found]
+
+        async with serving(always(ok(BODY))) as server, transport(way) as client:
+            monkeypatch.setattr(loop, "getaddrinfo", found)
+            assert bytes((await get(client, server)).body) == BODY
+
+    @pytest.mark.parametrize("last", [1 << 40, (1 << 63) - 2])
+    async def test_more_may_be_asked_for_than_there_is(self, last: int) -> None:
+        answer = always(ok(BODY, "206 Partial Content"))
+        async with serving(answer) as server, transport("lane") as client:
+            headers = {"range": f"bytes=0-{last}"}
+            response = await client.send(server.origin, "GET", "/x", headers)
+            assert bytes(response.body) == BODY
+
+    async def test_a_length_that_no_memory_is_enough_for(self) -> None:
+        head = b"HTTP/1.1 200 OK\r\nContent-Length: 999999999999999\r\n\r\nabc"
+        async with serving(always(head)) as server, transport("threads") as client:
+            with pytest.raises(TransientStoreError):
+                await get(client, server)
+            assert client._lane._n_open == 0
 
 
 class TestClosing:

@@ -24,6 +24,9 @@ from aiolake.stores.transport.values import Origin, Response
 
 __all__ = ["ThreadedConnection"]
 
+_MOST_TAKEN = 64 << 20
+"""Of memory before it is known how long the body is: who asks may ask for more than there is."""
+
 
 class ThreadedConnection:
     """Serves one request at a time, as ``Connection.exchange`` does.
@@ -53,14 +56,10 @@ class ThreadedConnection:
         self._reader: Reader | None = None
         self._socket: socket.socket | None = None
         self._serving = False
+        self.peer = ""
+        """The address it is connected to."""
         self.progress = monotonic()
         self.usable = False
-
-    @property
-    def peer(self) -> str:
-        """The address it is connected to."""
-        assert self._socket is not None
-        return str(self._socket.getpeername()[0])
 
     @property
     def reader(self) -> Reader | None:
@@ -84,13 +83,14 @@ class ThreadedConnection:
 
         Cancellation: leaves nothing behind.
         """
-        self._socket = connected = await _connected(origin.host, origin.port)
-        connected.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        connected.setblocking(True)
-        # Not settimeout(): it would make MSG_WAITALL return what is there.
-        seconds = struct.pack("ll", int(self._stall_s), int(self._stall_s % 1 * 1e6))
-        connected.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, seconds)
-        connected.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, seconds)
+        connected = await _connected(origin.host, origin.port)
+        try:
+            self.peer = str(connected.getpeername()[0])
+            self._prepare(connected)
+        except BaseException:  # it has ended already, say
+            connected.close()
+            raise
+        self._socket = connected
         self.usable = True
 
     async def exchange(self, request: bytes, method: str, nbytes: int) -> Response:
@@ -106,10 +106,12 @@ class ThreadedConnection:
 
         Cancellation: closes the connection, once the thread has let go of it.
         """
-        memory = self._take(nbytes)  # here: threads would hand out the same twice
-        self._reader = reader = Reader(self._slab, method, lambda n: _of(memory, n))
+        self._reader = None
         self._serving = True
         try:
+            # Here: threads would hand out the same twice.
+            memory = self._take(min(nbytes, _MOST_TAKEN))
+            self._reader = reader = Reader(self._slab, method, lambda n: _of(memory, n))
             if not self.alive:
                 raise LostError(ENDED)
             response = await self._threads.run_interruptibly(
@@ -134,6 +136,14 @@ class ThreadedConnection:
         else:
             self._close()
 
+    def _prepare(self, connected: socket.socket) -> None:
+        connected.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        connected.setblocking(True)
+        # Not settimeout(): it would make MSG_WAITALL return what is there.
+        seconds = struct.pack("ll", int(self._stall_s), int(self._stall_s % 1 * 1e6))
+        connected.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, seconds)
+        connected.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, seconds)
+
     def _serve(self, request: bytes, reader: Reader) -> Response:
         """Runs in a thread."""
         connected = self._socket
@@ -150,7 +160,7 @@ class ThreadedConnection:
                     return response
         except BlockingIOError as error:  # SO_RCVTIMEO has passed, and nothing came
             raise StalledError from error
-        except OSError as error:
+        except (OSError, MemoryError) as error:  # a length that no memory is enough for
             raise LostError(ENDED) from error
 
     def _shut_down(self) -> None:
@@ -177,7 +187,11 @@ async def _connected(host: str, port: int) -> socket.socket:
     for family, kind, protocol, _, address in await loop.getaddrinfo(
         host, port, type=socket.SOCK_STREAM
     ):
-        made = socket.socket(family, kind, protocol)
+        try:
+            made = socket.socket(family, kind, protocol)
+        except OSError as error:  # this machine has no such addresses
+            failure = error
+            continue
         try:
             made.setblocking(False)
             await loop.sock_connect(made, address)
