@@ -222,7 +222,8 @@ class Scheduler:
         answered: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
         deadline = begun = None
         try:
-            begun = send(lambda _, answer: _tell(answered, answer))
+            if self.is_calm:  # it may have throttled since
+                begun = send(lambda _, answer: _tell(answered, answer))
             if begun is None:
                 waiting, ticket = ticket, None
                 return waiting, None

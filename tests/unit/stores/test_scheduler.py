@@ -584,6 +584,31 @@ class TestTryBegun:
         assert answer == 7
         assert scheduler.statistics().in_flight == 0
 
+    async def test_who_waited_begins_nothing_where_the_store_throttled_meanwhile(self) -> None:
+        limited = scheduler(max_inflight=2, max_attempts=1)
+        one = One(limited)
+
+        async def throttled() -> None:
+            await asyncio.sleep(0)
+            raise ThrottledError("slow down")
+
+        async def refused(_: int) -> None:
+            with pytest.raises(ThrottledError):
+                await limited.run("get", 10, throttled)
+
+        async with Tasks() as tasks:
+            tasks.start(map_concurrently(refused, range(2)), name="others")
+            await turns(2)
+            assert limited.statistics().in_flight == 2
+            task = tasks.start(one.read(), name="read")
+            await turns(10)
+            assert not limited.is_calm
+            assert one.tell is None
+            ticket, data = await task
+            assert data is None
+            await limited.run("get_range", 10, lambda: asyncio.sleep(0), ticket=ticket)
+        at_rest(limited)
+
     async def test_a_retry_asks_for_a_slot_of_its_own(self) -> None:
         limited = scheduler(max_inflight=1)
         ticket, _ = await One(limited, refuse=True).read()
