@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any
@@ -16,8 +17,13 @@ from aiolake.errors import (
     TransientStoreError,
     UnauthenticatedError,
 )
+from aiolake.stores.base import Buffer, Range, Told
+from aiolake.stores.transport.values import Response
 
-__all__ = ["TRANSIENT", "retry_after_s", "status_error"]
+__all__ = ["SPAN", "TRANSIENT", "exactly", "retry_after_s", "status_error", "tell_exactly"]
+
+SPAN = re.compile(r"bytes (\d{1,18})-(\d{1,18})/(?:\d+|\*)")
+"""First and last byte, out of ``Content-Range``."""
 
 TRANSIENT = frozenset({408, 500, 502, 503, 504})
 
@@ -56,3 +62,23 @@ def status_error(
         return TransientStoreError(message, **context)
     kinds = {401: UnauthenticatedError, 403: PermissionDeniedError, 404: NotFoundError}
     return kinds.get(status, StoreError)(message, **context)
+
+
+def exactly(response: Response, start: int, stop: int) -> Buffer | None:
+    """The bytes ``[start, stop)``, if the answer is of all of them and of nothing else."""
+    if response.status != 206 or len(response.body) != stop - start:
+        return None
+    span = SPAN.fullmatch(response.headers.get("content-range", ""))
+    if span is None or (int(span[1]), int(span[2])) != (start, stop - 1):
+        return None
+    return response.body
+
+
+def tell_exactly(ranges: Sequence[Range], done: Told) -> Callable[[int, Response | None], None]:
+    """What tells of each range by its answer; see ``exactly``."""
+
+    def ended(i: int, response: Response | None) -> None:
+        _, start, stop = ranges[i]
+        done(i, None if response is None else exactly(response, start, stop))
+
+    return ended

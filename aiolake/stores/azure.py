@@ -21,6 +21,7 @@ from aiolake.stores._azure.listing import list_query, read_page
 from aiolake.stores._azure.place import Place, check_blob_key, place_of
 from aiolake.stores._azure.refusals import Asked, created
 from aiolake.stores._azure.wire import Request, Wire
+from aiolake.stores.answers import tell_exactly
 from aiolake.stores.base import (
     Begun,
     Buffer,
@@ -132,7 +133,7 @@ class AzureStore:
             self._blob("GET", key, {"range": f"bytes={start}-{stop - 1}"})
             for key, start, stop in ranges
         ]
-        return self._wire.begin_ranges(requests, [stop - start for _, start, stop in ranges], done)
+        return self._wire.begin(requests, tell_exactly(ranges, done))
 
     async def get_matching(
         self, key: str, start: int, stop: int | None, etag: str

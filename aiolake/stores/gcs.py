@@ -25,6 +25,7 @@ from aiolake.stores._gcs.answers import Attempt, is_of_bucket, refusal
 from aiolake.stores._gcs.bodies import check_whole, part_of, read_meta, read_page
 from aiolake.stores._gcs.place import Place, place_of
 from aiolake.stores._gcs.uploads import Uploads, bearer
+from aiolake.stores.answers import tell_exactly
 from aiolake.stores.base import (
     Begun,
     Buffer,
@@ -158,8 +159,8 @@ class GcsStore:
         for key in keys_of(ranges):
             self._check(key)
         requests = (self._read_request(credential, *each) for each in ranges)
-        sizes = [stop - start for _, start, stop in ranges]
-        return self._network.transport.begin_ranges(self._place.origin, requests, sizes, done)
+        told = tell_exactly(ranges, done)
+        return self._network.transport.begin(self._place.origin, "GET", requests, told)
 
     def _read_request(self, credential: Credential, key: str, start: int, stop: int) -> bytes:
         """What asks for a range, whole."""

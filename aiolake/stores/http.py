@@ -23,7 +23,6 @@ from aiolake.errors import (
 from aiolake.options import Options
 from aiolake.stores._http.answers import (
     etag_of,
-    exactly,
     part_of,
     refusal,
     says_ranges,
@@ -31,6 +30,7 @@ from aiolake.stores._http.answers import (
     too_large,
 )
 from aiolake.stores._http.place import Place, place_of, redirected, shown
+from aiolake.stores.answers import exactly
 from aiolake.stores.base import (
     Begun,
     Buffer,

@@ -36,6 +36,7 @@ from tests.scale import pick
 from tests.servers.gcs import GcsServer
 from tests.stores.begun import begun
 from tests.stores.gcs import opened
+from tests.transport.server import always, ok, serving
 
 
 @pytest.fixture(scope="module")
@@ -215,6 +216,17 @@ async def test_every_request_names_the_quota_project(
         await verbs["delete"]()
         assert set(cloud.projects) == {expected}
         assert len(cloud.projects) == 9 + 3 + 2
+
+
+async def test_an_answer_of_another_range_is_none(network: Network) -> None:
+    answer = always(ok(b"abc", "206 Partial Content", "Content-Range: bytes 0-2/10\r\n"))
+    async with serving(answer) as server:
+        creds = {"credentials": "anonymous", "endpoint_url": server.origin.url}
+        store = open_store(urls.parse("gs://flowers/p"), creds=creds, network=network)
+        with pytest.raises(TransientStoreError, match="were asked for"):
+            await store.get_range("a", 4, 7)
+        assert await begun(store, "a", 4, 7) is None
+        assert await begun(store, "a", 0, 3) == b"abc"
 
 
 async def test_what_was_given_as_a_token_names_no_quota_project_unless_it_says_one(

@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import re
 from collections.abc import Sequence
 
 from aiolake.errors import TransientStoreError
 from aiolake.stores._azure.place import Place
+from aiolake.stores.answers import SPAN
 from aiolake.stores.base import Buffer, total_nbytes
 from aiolake.stores.transport.values import Response
 
 __all__ = ["body_within", "put_headers"]
 
 _MOST_HASHED = 1 << 20
-_SPAN = re.compile(r"bytes (\d+)-(\d+)/(?:\d+|\*)")
 
 
 def put_headers(data: Sequence[Buffer]) -> dict[str, str]:
@@ -44,7 +43,7 @@ def body_within(response: Response, place: Place, key: str, start: int, stop: in
         return b""  # at the end, or past it; azurite answers 206 at the end, without bytes
     if response.status == 200:
         return memoryview(response.body)[start:stop]  # of all of it: a cache knows no ranges
-    span = _SPAN.fullmatch(response.headers.get("content-range", ""))
+    span = SPAN.fullmatch(response.headers.get("content-range", ""))
     if span is None or not _is_asked(int(span[1]), int(span[2]), len(response.body), start, stop):
         raise TransientStoreError(
             f"bytes {start} to {stop or 'the end'} of {key!r} in {place.url} were asked for, and "

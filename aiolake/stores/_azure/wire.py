@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from email.utils import format_datetime
 from functools import partial
@@ -23,7 +23,7 @@ from aiolake.stores._azure.answers import Answer, read_answer
 from aiolake.stores._azure.place import Place, target
 from aiolake.stores._azure.refusals import Asked, is_misdated, refusal
 from aiolake.stores._azure.signing import Pairs, shared_key
-from aiolake.stores.base import Begun, Buffer, Told, total_nbytes
+from aiolake.stores.base import Begun, Buffer, total_nbytes
 from aiolake.stores.leased import send_leased
 from aiolake.stores.network import Network
 from aiolake.stores.transport.failures import innermost
@@ -81,10 +81,10 @@ class Wire:
         """
         return await send_leased(self.lease, partial(self._attempt, asked, request))
 
-    def begin_ranges(
-        self, requests: Sequence[Request], sizes: Sequence[int], done: Told
+    def begin(
+        self, requests: Sequence[Request], done: Callable[[int, Response | None], None]
     ) -> Begun | None:
-        """Send GETs of ranges at once; see ``Transport.begin_ranges``."""
+        """Send GETs at once; see ``Transport.begin``."""
         credential, origin = self.lease.current(), self._place.origin
         if credential is None:
             return None
@@ -95,7 +95,7 @@ class Wire:
             there = target(request.path, request.query, signature)
             return request_bytes("GET", there, authority, headers)
 
-        return self._network.transport.begin_ranges(origin, map(whole, requests), sizes, done)
+        return self._network.transport.begin(origin, "GET", map(whole, requests), done)
 
     def refused(self, asked: Asked, answer: Answer) -> AiolakeError:
         """The error for an answer that the request accepts and the verb does not."""

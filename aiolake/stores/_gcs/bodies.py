@@ -13,6 +13,7 @@ import msgspec
 import numpy as np
 
 from aiolake.errors import TransientStoreError
+from aiolake.stores.answers import SPAN
 from aiolake.stores.base import Buffer, ListPage, ObjectMeta
 
 __all__ = [
@@ -28,7 +29,6 @@ __all__ = [
 CONTENT_TYPE = "application/octet-stream"
 """Of every object: the default of a browser, or of a library, may be one that is transformed."""
 
-_CONTENT_RANGE = re.compile(r"bytes (\d+)-(\d+)/(\d+|\*)")
 _HASH = re.compile(r"(?:^|[,\s])crc32c=([A-Za-z0-9+/]{6}==)")
 
 
@@ -111,7 +111,7 @@ def part_of(
     """
     if status != 206:  # the whole object, from who does not know ranges
         return body if start == 0 and stop is None else memoryview(body)[start:stop]
-    match = _CONTENT_RANGE.fullmatch(headers.get("content-range", ""))
+    match = SPAN.fullmatch(headers.get("content-range", ""))
     if match is not None:
         first, last = int(match[1]), int(match[2])
         fits = stop is None or last < stop

@@ -6,13 +6,12 @@ import re
 from collections.abc import Mapping
 
 from aiolake.errors import AiolakeError, StoreError, TransientStoreError
-from aiolake.stores.answers import status_error
+from aiolake.stores.answers import SPAN, status_error
 from aiolake.stores.base import Buffer
 from aiolake.stores.transport.values import Response
 
-__all__ = ["etag_of", "exactly", "part_of", "refusal", "says_ranges", "size_of", "too_large"]
+__all__ = ["etag_of", "part_of", "refusal", "says_ranges", "size_of", "too_large"]
 
-_SPAN = re.compile(r"bytes (\d+)-(\d+)/(\d+|\*)")
 _TOTAL = re.compile(r"bytes (?:\*|\d+-\d+)/(\d+)")
 _ADVICE = {
     401: "the server asks who you are; give creds={'token': ...} or 'username' and 'password'",
@@ -77,21 +76,13 @@ def part_of(response: Response, key: str, url: str, start: int, stop: int | None
     if response.status == 200:  # of all of it, from who does not know ranges
         return memoryview(response.body)[start:stop]
     said = response.headers.get("content-range", "")
-    span = _SPAN.fullmatch(said)
+    span = SPAN.fullmatch(said)
     if span is not None:
         first, last = int(span[1]), int(span[2])
         inside = stop is None or last < stop
         if first == start and inside and len(response.body) == last - first + 1:
             return response.body
     raise _other_range(response, key, url, start, stop)
-
-
-def exactly(response: Response, start: int, stop: int) -> Buffer | None:
-    """The bytes ``[start, stop)``, if the answer is of all of them and of nothing else."""
-    span = _SPAN.fullmatch(response.headers.get("content-range", ""))
-    if response.status != 206 or span is None or len(response.body) != stop - start:
-        return None
-    return response.body if (int(span[1]), int(span[2])) == (start, stop - 1) else None
 
 
 def _behind_the_end(response: Response, key: str, url: str, start: int) -> Buffer:

@@ -243,6 +243,8 @@ class TestRanges:
         wrong = Reply(206, b"abc", {"content-range": "bytes 0-2/10"})
         async with scripted(lambda _: wrong) as store:
             assert isinstance(await failure(store.get_range("a", 4, 7)), TransientStoreError)
+            assert await begun(store, "a", 4, 7) is None
+            assert await begun(store, "a", 0, 3) == b"abc"
 
     async def test_a_cache_without_ranges_gives_all(self) -> None:
         async with scripted(lambda _: Reply(200, b"0123456789")) as store:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -300,12 +301,21 @@ async def test_a_begun_read_takes_no_answer_of_another_range(site: Site) -> None
         headers = {"Content-Range": "bytes 1-4/100"}
         return web.Response(status=206, body=b"1234", headers=headers)
 
+    async def odd(request: web.Request, path: Path) -> web.StreamResponse:
+        headers = {"Content-Range": f"bytes 0-{'3' * 5000}/100"}
+        return web.Response(status=206, body=b"1234", headers=headers)
+
     site.put("a", DATA)
     async with served(site), opened(site.url) as store:
         await store.get_range("a", 0, 4)
         site.handler = wrong
         assert await begun(store, "a", 0, 4) is None
         assert await begun(store, "a", 1, 5) == b"1234"
+        site.handler = odd
+        async with asyncio.timeout(5):
+            assert await begun(store, "a", 0, 4) is None
+        with pytest.raises(TransientStoreError):
+            await store.get_range("a", 0, 4)
         site.handler = without_ranges
         assert await begun(store, "a", 0, 4) is None
         assert await begun(store, "a", 0, 4) == "not begun"  # of whole objects one was enough
