@@ -188,7 +188,7 @@ class DiskCache:
             self._waiting.append(_Kept(url, key, start, data))
             is_first = len(self._waiting) == 1
         if is_first:
-            self._writing.submit(self._write_waiting)
+            self._begin_to_write(self._writing)
 
     async def aclose(self) -> None:
         """Finish what is being written; idempotent.
@@ -210,20 +210,38 @@ class DiskCache:
     def _read(self, url: str, ranges: Sequence[Range]) -> list[bytes | None]:
         if not self._prepared():
             return [None] * len(ranges)
-        found: list[bytes | None] = []
         with _Opened(partial(self._path, url), os.O_RDONLY, touch=True) as opened:
-            for key, start, stop in ranges:
-                window = start // WINDOW_NBYTES
-                try:
-                    fd = opened.file(key, window)
-                    found.append(_pread(fd, stop - start, start - window * WINDOW_NBYTES))
-                except FileNotFoundError:
-                    found.append(None)
-                except OSError:  # the disk is failing there
-                    found.append(None)
-                    with contextlib.suppress(OSError):
-                        self._path(url, key, window).unlink()
-        return found
+            return [self._read_one(opened, url, *each) for each in ranges]
+
+    def _read_one(self, opened: _Opened, url: str, key: str, start: int, stop: int) -> bytes | None:
+        window = start // WINDOW_NBYTES
+        try:
+            fd = opened.file(key, window)
+        except OSError:  # it is not there, or too many are open
+            return None
+        try:
+            return _pread(fd, stop - start, start - window * WINDOW_NBYTES)
+        except OSError:  # the disk is failing there
+            with contextlib.suppress(OSError):
+                self._path(url, key, window).unlink()
+            return None
+
+    def _begin_to_write(self, writing: ThreadPoolExecutor) -> None:
+        try:
+            writing.submit(self._write_waiting)
+        except RuntimeError as error:  # no thread can be started
+            self._write_no_more(error)
+            self._write_waiting()  # which lets go of it
+            self._writing = None
+            writing.shutdown(wait=False)
+
+    def _write_no_more(self, error: Exception) -> None:
+        self._writable = False
+        _log.warning(
+            "the disk cache %s is written no more (%s); reading goes on without",
+            self._top,
+            error,
+        )
 
     def _write_waiting(self) -> None:
         """Write all that waits, and what comes meanwhile to be written with it."""
@@ -233,12 +251,7 @@ class DiskCache:
             if self._writable and self._prepared():  # the disk was found full since, say
                 self._write(waiting)
         except OSError as error:
-            self._writable = False
-            _log.warning(
-                "the disk cache %s is written no more (%s); reading goes on without",
-                self._top,
-                error,
-            )
+            self._write_no_more(error)
         finally:
             with self._counting:
                 self._queued -= sum(len(each.data) for each in waiting)
@@ -252,7 +265,8 @@ class DiskCache:
                         part = memoryview(each.data)[first - each.start :]
                         _pwrite(opened.file(each.key, window), part, first - window * WINDOW_NBYTES)
                     self._bytes_written += len(each.data)
-                    self._keep_bound(len(each.data))
+                    if self._keep_bound(len(each.data)):
+                        opened.close()  # it may be gone
 
     def _prepared(self) -> bool:
         with self._preparing:
@@ -263,12 +277,16 @@ class DiskCache:
                     _log.warning("the disk cache %s is not used: %s", self._top, problem)
             return self._usable
 
-    def _keep_bound(self, nbytes: int) -> None:
-        """Look at the whole directory now and then, and at first; one process at a time does."""
+    def _keep_bound(self, nbytes: int) -> bool:
+        """Look at the whole directory now and then, and at first; one process at a time does.
+
+        Returns:
+            Whether it did.
+        """
         if self._since_scan is not None:
             self._since_scan += nbytes
             if self._since_scan < self._max_bytes // _SCANS:
-                return
+                return False
         self._since_scan = 0
         fd = os.open(self._top / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
@@ -279,6 +297,7 @@ class DiskCache:
                 self._evictions += 1
         finally:
             os.close(fd)  # gives the lock back
+        return True
 
 
 def _prepare(top: Path, root: Path) -> str | None:
@@ -332,7 +351,7 @@ class _Opened:
             OSError: It cannot be opened; ``FileNotFoundError`` where it is not there.
         """
         if self._of != (key, window):
-            self._close()
+            self.close()
             self._of = key, window
             self._fd = self._open(self._path(key, window))
         if self._fd < 0:
@@ -343,7 +362,7 @@ class _Opened:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._close()
+        self.close()
 
     def _open(self, path: Path) -> int:
         try:
@@ -358,7 +377,8 @@ class _Opened:
                 os.utime(fd)
         return fd
 
-    def _close(self) -> None:
+    def close(self) -> None:
+        """Let go of it; the next use opens it anew."""
         fd, self._fd, self._of = self._fd, -1, None
         if fd >= 0:
             os.close(fd)

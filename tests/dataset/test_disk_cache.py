@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import multiprocessing
 import os
 import signal
+import threading
 import time
 from pathlib import Path
 from typing import Any
@@ -269,6 +271,52 @@ async def test_stores_and_objects_are_told_apart(tmp_path: Path) -> None:
     await cache.aclose()
     assert await cache.read("b", [("k", 0, 3)]) == [None]
     cache.keep("b", "k", 0, b"456")
+
+
+async def test_a_file_that_cannot_be_opened_now_is_not_removed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_args: Any) -> int:
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    cache = DiskCache(tmp_path / "cache", 1 << 30)
+    cache.keep("u", "k", 0, b"abc")
+    await settled(cache)
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "open", refuse)
+        assert await cache.read("u", [("k", 0, 3), ("k", 1, 2)]) == [None, None]
+    assert await cache.read("u", [("k", 0, 3)]) == [b"abc"]
+    await cache.aclose()
+
+
+async def test_what_is_written_after_its_file_was_evicted_is_there(tmp_path: Path) -> None:
+    cache = DiskCache(tmp_path / "cache", 1 << 20)
+    with cache._preparing:  # the thread finds them all together
+        for i in range(3):
+            cache.keep("u", "k", i * 500_000, bytes([i]) * 500_000)
+    await settled(cache)
+    assert cache.statistics().evictions > 0
+    (found,) = await cache.read("u", [("k", 1_000_000, 1_500_000)])
+    assert found is not None
+    await cache.aclose()
+
+
+async def test_without_a_thread_to_write_reading_goes_on(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_args: Any) -> None:
+        raise RuntimeError("can't start new thread")
+
+    cache = DiskCache(tmp_path / "cache", 1 << 30)
+    monkeypatch.setattr(threading.Thread, "start", refuse)
+    for _ in range(3):
+        cache.keep("u", "k", 0, b"abc")
+    monkeypatch.undo()
+    (words,) = told(caplog)
+    assert "can't start new thread" in words
+    assert cache._queued == 0
+    assert await cache.read("u", [("k", 0, 3)]) == [None]
+    await cache.aclose()
 
 
 async def test_a_disk_that_is_slow_holds_nobody_up(
