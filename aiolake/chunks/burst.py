@@ -13,7 +13,6 @@ from functools import partial
 from typing import TypeAlias
 
 from aiolake.chunks.plan import Fetch
-from aiolake.errors import AiolakeError
 from aiolake.stores.base import Begun, Buffer
 from aiolake.stores.scheduled import SHORT_NBYTES, ScheduledStore
 
@@ -100,7 +99,7 @@ class Burst:
         ranges = [(fetch.key, fetch.start, fetch.stop) for fetch in fetches]
         try:
             begun = self._store.begin_ranges(ranges, partial(self._answered, group))
-        except AiolakeError:  # the ordinary way raises it where somebody waits
+        except Exception:  # the ordinary way raises it where somebody waits
             return 0
         if begun is None:
             return 0
@@ -113,7 +112,11 @@ class Burst:
         fetch = group.waiting.pop(i)
         if not group.waiting:
             self._groups.remove(group)
-        if not self._arrive(fetch, data):
+        try:
+            right = self._arrive(fetch, data)
+        except Exception:  # as above
+            right = False
+        if not right:
             self._left.append(fetch)
         if data is None:  # the store had better be asked slowly
             self._leave_the_rest()

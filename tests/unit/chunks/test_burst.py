@@ -275,3 +275,38 @@ async def test_cancelled_it_gives_up_what_was_begun() -> None:
     assert sorted(store.given_up) == [0, 2000, 3000, 4000]
     assert not store.sent
     case.check_landed()
+
+
+async def test_whatever_goes_wrong_in_sending_is_left_to_the_ordinary_way() -> None:
+    store = Scripted(2)
+    case = Case(store)
+    task = case.start(fetches(4))
+    await turn()
+    store.error = MemoryError()
+    while store.sent:
+        store.answer(next(iter(store.sent)), b"x")
+    async with asyncio.timeout(5):
+        await task
+    assert sorted(case.ordinary[0]) == [2000, 3000]
+    case.check_landed()
+
+
+async def test_what_cannot_be_taken_is_asked_for_again() -> None:
+    """Nobody would ever be told of an error of a callback."""
+    store = Scripted(4)
+    case = Case(store)
+    arrive = case._arrive
+
+    def full(fetch: Fetch, data: Buffer | None) -> bool:
+        arrive(fetch, data)
+        raise MemoryError
+
+    case.burst._arrive = full
+    task = case.start(fetches(2))
+    await turn()
+    for start in list(store.sent):
+        store.answer(start, b"x")
+    async with asyncio.timeout(5):
+        await task
+    assert case.ordinary == [[0, 1000]]
+    case.check_landed()
