@@ -9,7 +9,7 @@ import select
 import socket
 import ssl
 import threading
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Iterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from pathlib import Path
@@ -776,6 +776,36 @@ class TestClosing:
             with pytest.raises(ClosedError):
                 await get(client, server)
 
+    @pytest.mark.parametrize("way", ["lane", "threads"])
+    @pytest.mark.parametrize("n_turns", [0, 1, 2])
+    async def test_a_connection_made_while_the_client_closes_is_closed(
+        self, way: str, n_turns: int
+    ) -> None:
+        async with serving(always(ok(b"x"))) as server, transport(way) as client:
+            async with Tasks() as tasks:
+                task = tasks.start(_refused(get(client, server)), name="read")
+                for _ in range(n_turns + 1):
+                    await asyncio.sleep(0)
+                await client.aclose()
+                await task
+            assert client._lane._n_open == client._lane.n_idle == 0
+
+    @pytest.mark.parametrize("way", ["lane", "threads"])
+    async def test_what_waited_when_the_client_closed_is_not_sent_again(self, way: str) -> None:
+        async def first_only(_: Request, writer: Writer) -> None:
+            if len(server.requests) == 1:
+                writer.write(ok(b"x"))
+
+        async with serving(first_only) as server, transport(way) as client:
+            await get(client, server)
+            async with Tasks() as tasks:
+                task = tasks.start(_refused(get(client, server)), name="read")
+                while len(server.requests) < 2:  # noqa: ASYNC110 the server says it to nobody
+                    await asyncio.sleep(0.01)
+                await client.aclose()
+                await task
+            assert len(server.requests) == 2
+
     async def test_idle_connections_are_closed_when_they_are_old(
         self, monkeypatch: pytest.MonkeyPatch
     ) -> None:
@@ -785,3 +815,8 @@ class TestClosing:
             assert client.statistics().idle == server.n_open > 0
             await asyncio.sleep(0.4)
             assert client.statistics().idle == server.n_open == 0
+
+
+async def _refused(call: Awaitable[object]) -> None:
+    with pytest.raises(ClosedError):
+        await call

@@ -9,7 +9,7 @@ from time import monotonic
 from typing import Any, TypeAlias
 
 from aiolake._aio import WorkPool
-from aiolake.errors import AiolakeError, PermissionDeniedError, TransientStoreError
+from aiolake.errors import AiolakeError, ClosedError, PermissionDeniedError, TransientStoreError
 from aiolake.stores.transport.failures import connection_failure, not_public
 from aiolake.stores.transport.lane.buffers import Buffers
 from aiolake.stores.transport.lane.connection import Connection, LostError, StalledError
@@ -55,6 +55,7 @@ class Lane:
         self._watch: asyncio.TimerHandle | None = None
         self._all_ended: asyncio.Event | None = None
         self._n_open = 0
+        self._closed = False
         self.n_opened = 0
         self.tally = Tally()
         """Of what was begun."""
@@ -125,6 +126,7 @@ class Lane:
 
     async def aclose(self) -> None:
         """Close every connection, and wait until they are closed; idempotent."""
+        self._closed = True
         if self._watch is not None:
             self._watch.cancel()
             self._watch = None
@@ -137,6 +139,7 @@ class Lane:
         await self._threads.aclose()
 
     async def _connect(self, origin: Origin, method: str, pool: Pool[Any]) -> _Connection:
+        self._refuse_closed(origin)
         connect = self._connect_long if pool is self._long_pool else self._connect_short
         try:
             async with asyncio.timeout(self._connect_s):
@@ -152,10 +155,17 @@ class Lane:
         if origin.public_only and not is_public(connection.peer):
             connection.abort()
             raise PermissionDeniedError(not_public(origin, method), host=origin.host)
+        if self._closed:  # meanwhile
+            connection.abort()
+            self._refuse_closed(origin)
         pool.add(connection)
         self.n_opened += 1
         self._look_after()
         return connection
+
+    def _refuse_closed(self, origin: Origin) -> None:
+        if self._closed:
+            raise ClosedError(f"the connections to {origin.url} were closed", host=origin.host)
 
     async def _connect_short(self, origin: Origin) -> _Connection:
         connection = Connection(self._buffers, self._made, partial(self._ended, origin, self._pool))
