@@ -73,7 +73,8 @@ class Deadlines:
 
     def _look(self, loop: asyncio.AbstractEventLoop) -> None:
         now = loop.time()
-        for deadline in list(self._waiting):
+        while self._waiting:  # whose calls may add and discard others
+            deadline = next(iter(self._waiting))
             if deadline.at > now:
                 self._timer = loop.call_at(deadline.at, self._look, loop)
                 return

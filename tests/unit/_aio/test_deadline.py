@@ -93,6 +93,20 @@ async def test_what_is_discarded_is_not_called() -> None:
     assert passed == ["a"]
 
 
+async def test_who_is_called_may_add_and_discard_others() -> None:
+    deadlines, passed = Deadlines(0.02), list[str]()
+
+    def late() -> None:
+        passed.append("late")
+        deadlines.discard(other)
+        deadlines.add(partial(passed.append, "later"))
+
+    deadlines.add(late)
+    other = deadlines.add(partial(passed.append, "other"))
+    await asyncio.sleep(0.2)
+    assert passed == ["late", "later"]
+
+
 async def test_nothing_is_kept_of_what_is_over() -> None:
     class Attempt:
         def late(self) -> None: ...
