@@ -713,6 +713,22 @@ class TestThreads:
                         await get(client, server)
                 assert client._lane.n_used == client._lane._n_open == 0
 
+    async def test_more_reads_than_threads_are_sent_at_once(self) -> None:
+        n = lane._MOST_THREADS + 20
+        all_came = asyncio.Event()
+
+        async def together(_: Request, writer: Writer) -> None:
+            if len(server.requests) == n:
+                all_came.set()
+            await all_came.wait()
+            writer.write(ok(BODY))
+
+        options = Options(stall_timeout=timedelta(seconds=5))
+        async with serving(together) as server, transport("threads", options) as client:
+            for response in await map_concurrently(lambda _: get(client, server), range(n)):
+                assert bytes(response.body) == BODY
+            assert len(server.requests) == n
+
     @pytest.mark.parametrize("public_only", [False, True])
     async def test_a_server_that_ends_what_it_accepted(
         self, monkeypatch: pytest.MonkeyPatch, public_only: bool

@@ -55,6 +55,7 @@ class Lane:
         self._watch: asyncio.TimerHandle | None = None
         self._all_ended: asyncio.Event | None = None
         self._n_open = 0
+        self._n_long = 0
         self._closed = False
         self.n_opened = 0
         self.tally = Tally()
@@ -90,7 +91,17 @@ class Lane:
         request = request_bytes(method, target, origin.authority, headers)
         nbytes = asked_nbytes(headers)
         is_long = nbytes >= _LONG_NBYTES and origin.scheme == "http"
-        pool: Pool[Any] = self._long_pool if is_long else self._pool
+        if not is_long or self._n_long >= _MOST_THREADS:  # to wait for a thread would be worse
+            return await self._exchange(origin, method, request, nbytes, self._pool)
+        self._n_long += 1
+        try:
+            return await self._exchange(origin, method, request, nbytes, self._long_pool)
+        finally:
+            self._n_long -= 1
+
+    async def _exchange(
+        self, origin: Origin, method: str, request: bytes, nbytes: int, pool: Pool[Any]
+    ) -> Response:
         reused = True
         while reused:
             connection: _Connection | None = pool.take(origin)
