@@ -176,7 +176,10 @@ class Lane:
 
     def _refuse_closed(self, origin: Origin) -> None:
         if self._closed:
-            raise ClosedError(f"the connections to {origin.url} were closed", host=origin.host)
+            raise ClosedError(
+                f"the connections to {origin.url} were closed; open the session again",
+                host=origin.host,
+            )
 
     async def _connect_short(self, origin: Origin) -> _Connection:
         connection = Connection(self._buffers, self._made, partial(self._ended, origin, self._pool))
