@@ -79,6 +79,9 @@ def tell_exactly(ranges: Sequence[Range], done: Told) -> Callable[[int, Response
 
     def ended(i: int, response: Response | None) -> None:
         _, start, stop = ranges[i]
-        done(i, None if response is None else exactly(response, start, stop))
+        if response is None:
+            done(i, None)
+        else:
+            done(i, response.bytes_or_refusal(exactly(response, start, stop)))
 
     return ended
