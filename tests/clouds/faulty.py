@@ -46,7 +46,10 @@ N_READS = pick(400, 10_000)
 N_CANCELS = pick(300, 2_000)
 N_AFTER = pick(300, 1_000)
 SCHEMA: dict[str, aiolake.ColumnType | type] = {"n": Tensor("int64"), "blob": Bytes()}
-OPTIONS = Options(stall_timeout=timedelta(seconds=0.4), max_attempts=8, cache_bytes=1 << 20)
+# The servers are small: with many more in flight they take as long as a stall to answer.
+OPTIONS = Options(
+    stall_timeout=timedelta(seconds=0.4), max_attempts=8, cache_bytes=1 << 20, max_inflight=32
+)
 THROTTLED = Answered(
     503,
     b"<?xml version='1.0'?><Error><Code>SlowDown</Code><Message>Slower.</Message></Error>",
@@ -128,12 +131,13 @@ async def reads_hold(
 
         some = read if n_rows == 1 else read_many
         order = random.Random(1).sample(range(N_READS), N_READS // n_rows)
-        await map_concurrently(some, order, limit=32 if n_rows == 1 else 3)
+        n_at_once = 32 if n_rows == 1 else 3
+        await map_concurrently(some, order, limit=n_at_once)
         assert len(proxy.faults) == len({type(rule.fault) for rule in rules})
         assert monotonic() - began < pick(60, 600)
         await _cancelled_at_random(some)
         proxy.rules = []
-        await map_concurrently(some, range(N_AFTER // n_rows), limit=32)
+        await map_concurrently(some, range(N_AFTER // n_rows), limit=n_at_once)
         nothing_is_left(session)
     n_begun, n_reads = sum(call.args[0] for call in begun.call_args_list), len(order) * n_rows
     # A store that throttles all the time is spared: nothing is begun.
