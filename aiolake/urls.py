@@ -11,7 +11,7 @@ import msgspec
 
 from aiolake.errors import InvalidInputError
 
-__all__ = ["Address", "Reference", "parse", "parse_link", "split_reference"]
+__all__ = ["Address", "Reference", "parse", "parse_link", "split_reference", "without_user"]
 
 _ALIASES = {
     "mem": "mem",
@@ -199,3 +199,10 @@ def split_reference(text: str) -> Reference:
     if name.isdecimal():
         return Reference(url, snapshot=int(name))
     return Reference(url, name=name)
+
+
+def without_user(url: str) -> str:
+    """A server's URL for messages: what may be a password before its ``@`` is left out."""
+    before, at, host = url.rpartition("@")
+    scheme, slashes, _ = before.rpartition("//")
+    return f"{scheme}{slashes}...@{host}" if at else url

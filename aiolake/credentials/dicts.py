@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import difflib
+import os
 from collections.abc import Collection, Mapping
 from typing import Any
 
 from aiolake.errors import InvalidInputError
 
-__all__ = ["alternative", "check_keys", "text_of"]
+__all__ = ["alternative", "check_keys", "text_of", "text_problem", "trust_of"]
 
 
 def check_keys(
@@ -60,7 +61,7 @@ def text_of(creds: Mapping[str, Any], name: str, scheme: str) -> str | None:
     """A value that must be text, and not empty; ``None`` where it is not given.
 
     Raises:
-        InvalidInputError: It is something else, is empty, or has spaces or a line break around it.
+        InvalidInputError: It is something else, is empty, has spaces around it, or a line break.
     """
     value = creds.get(name)
     if value is None:
@@ -70,17 +71,20 @@ def text_of(creds: Mapping[str, Any], name: str, scheme: str) -> str | None:
             f"{name!r} in creds= of {scheme}:// must be text, got {type(value).__name__}",
             scheme=scheme,
         )
-    problem = _text_problem(value)
+    problem = text_problem(value)
     if problem is not None:
         raise InvalidInputError(f"{name!r} in creds= of {scheme}:// {problem}", scheme=scheme)
     return value
 
 
-def _text_problem(value: str) -> str | None:
+def text_problem(value: str) -> str | None:
+    """What is wrong with a text that was pasted, or read from somewhere; ``None`` if nothing is."""
     if not value.strip():
         return "is empty; is the variable it comes from set?"
     if value != value.strip():
         return "has spaces or a line break around it, as texts read from files do; strip it"
+    if not value.isprintable():
+        return "holds a line break, or another character that is not printed; copy it anew"
     return None
 
 
@@ -96,3 +100,28 @@ def alternative(creds: Mapping[str, Any], names: Collection[str], scheme: str) -
         given = " and ".join(repr(name) for name, value in found.items() if value is not None)
         raise InvalidInputError(f"creds= of {scheme}:// has both {given}; give one", scheme=scheme)
     return values.pop() if values else None
+
+
+def trust_of(creds: Mapping[str, Any], scheme: str, name: str = "verify") -> bool | str:
+    """Whether certificates are checked, or the path of a file of those to trust.
+
+    Args:
+        creds: The entries.
+        scheme: For messages.
+        name: Of the entry.
+
+    Raises:
+        InvalidInputError: It is something else.
+    """
+    value = creds.get(name)
+    if value is None or isinstance(value, bool):
+        return value is not False
+    path = os.fspath(value) if isinstance(value, os.PathLike) else value
+    if isinstance(path, str) and path:
+        return os.path.abspath(os.path.expanduser(path))
+    kind = "an empty text" if path == "" else type(value).__name__
+    raise InvalidInputError(
+        f"{name!r} in creds= of {scheme}:// is True, False, or the path of a file of CA "
+        f"certificates; got {kind}",
+        scheme=scheme,
+    )

@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, TypeAlias
 
-from aiolake.credentials.dicts import check_keys, text_of
+from aiolake.credentials.dicts import check_keys, text_of, trust_of
 from aiolake.credentials.google_json import GoogleJson, looks_like, read
-from aiolake.credentials.values import AnonymousCredential, BearerCredential, Credential
+from aiolake.credentials.values import AnonymousCredential, BearerCredential, Credential, is_token
 from aiolake.errors import InvalidInputError
 
 __all__ = [
@@ -201,7 +201,7 @@ def _from_text(text: str) -> Source:
         return KeyFile(_absolute(text))
     near = difflib.get_close_matches(text.lower(), [word.lower() for word in _WORDS], 1, 0.6)
     hint = f"; is it {_spelled(near[0])!r}?" if near else ""
-    shown = repr(text) if len(text) <= 20 else f"a text of {len(text)} characters"
+    shown = repr(text) if near or not text else f"a text of {len(text)} characters"
     raise InvalidInputError(f"creds= is {shown}, which gcs:// does not know{hint}; give {_FORMS}")
 
 
@@ -219,7 +219,7 @@ def _from_mapping(given: Mapping[Any, Any]) -> GoogleCreds:
         _source_in(given),
         text_of(given, "endpoint_url", "gcs"),
         text_of(given, "user_project", "gcs"),
-        _verify(given.get("verify", True)),
+        trust_of(given, "gcs"),
     )
 
 
@@ -271,9 +271,9 @@ def _with_client(source: Source, given: Mapping[str, Any]) -> Source:
 
 def _static(given: Mapping[str, Any]) -> Static:
     token = given.get("gcs_oauth_token")
-    if not isinstance(token, str) or not token.strip() or any(map(str.isspace, token)):
+    if not isinstance(token, str) or not token.strip() or not is_token(token):
         raise InvalidInputError(
-            "'gcs_oauth_token' in creds= must be an access token, a text without spaces or line "
+            "'gcs_oauth_token' in creds= must be an access token, ASCII without spaces or line "
             f"breaks, as 'gcloud auth print-access-token' prints it; got {_seen(token)}"
         )
     expires = given.get("expires_at")
@@ -288,15 +288,4 @@ def _static(given: Mapping[str, Any]) -> Static:
 def _seen(token: Any) -> str:
     if not isinstance(token, str):
         return type(token).__name__
-    return "one with them; strip it" if token.strip() else "an empty one"
-
-
-def _verify(value: Any) -> bool | str:
-    if isinstance(value, bool):
-        return value
-    if isinstance(value, str | os.PathLike) and os.fspath(value):
-        return _absolute(os.fspath(value))
-    raise InvalidInputError(
-        "'verify' in creds= must be True, False, or the path of a file of CA certificates; got "
-        f"{type(value).__name__}"
-    )
+    return "one with others; copy it anew, or strip it" if token.strip() else "an empty one"

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from aiolake.credentials.dicts import check_keys, text_of
+from aiolake.credentials.dicts import check_keys, text_of, trust_of
 from aiolake.credentials.provider import CallableProvider, Provider, StaticProvider
 from aiolake.credentials.values import AnonymousCredential, BearerCredential, Credential
 from aiolake.errors import InvalidInputError
@@ -179,14 +179,18 @@ def _expiry(given: dict[str, Any]) -> datetime | None:
 
 
 def _trust(given: dict[str, Any]) -> tuple[bool, str | None]:
-    verify, bundle = given.get("verify", True), text_of(given, "ca_bundle", "http")
-    if isinstance(verify, str) and verify and bundle is None:
-        return True, verify
-    if not isinstance(verify, bool):
+    verify, bundle = (trust_of(given, "http", name) for name in ("verify", "ca_bundle"))
+    if not isinstance(bundle, str) and "ca_bundle" in given:
         raise InvalidInputError(
-            "'verify' in creds= of http:// is True, False, or the path of a file of certificates"
+            "'ca_bundle' in creds= of http:// is the path of a file", scheme="http"
         )
-    return verify, bundle
+    if isinstance(verify, str) and isinstance(bundle, str):
+        raise InvalidInputError(
+            "creds= of http:// has both 'verify' and 'ca_bundle' with a path; give one",
+            scheme="http",
+        )
+    path = next((each for each in (verify, bundle) if isinstance(each, str)), None)
+    return verify is not False, path
 
 
 def provider_of(creds: HttpCreds) -> Provider | None:

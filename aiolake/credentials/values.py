@@ -8,6 +8,7 @@ from typing import Any, TypeAlias
 
 import msgspec
 
+from aiolake.credentials.dicts import text_problem
 from aiolake.errors import InvalidInputError
 
 __all__ = [
@@ -17,6 +18,7 @@ __all__ = [
     "BearerCredential",
     "Credential",
     "SasCredential",
+    "is_token",
     "refuse_plain_pickling",
 ]
 
@@ -36,6 +38,11 @@ def refuse_plain_pickling(what: str) -> None:
         )
 
 
+def is_token(text: str) -> bool:
+    """Whether a header may hold it as one word."""
+    return text.isascii() and text.isprintable() and " " not in text
+
+
 class _Secret(msgspec.Struct, frozen=True):
     """A value whose repr says what it is and when it expires, and nothing else."""
 
@@ -48,6 +55,18 @@ class _Secret(msgspec.Struct, frozen=True):
         refuse_plain_pickling(f"a {type(self).__name__}")
         values = tuple(getattr(self, name) for name in self.__struct_fields__)
         return type(self), values
+
+    def _check(self, *names: str) -> None:
+        """Refuse what is no text, empty, or has a line break; no value is shown."""
+        kind = type(self).__name__
+        for name in names:
+            value = getattr(self, name)
+            if not isinstance(value, str):
+                found = type(value).__name__
+                raise InvalidInputError(f"{name} of an aiolake.{kind} must be text, got {found}")
+            problem = text_problem(value)
+            if problem is not None:
+                raise InvalidInputError(f"{name} of an aiolake.{kind} {problem}")
 
 
 class AnonymousCredential(msgspec.Struct, frozen=True):
@@ -64,12 +83,19 @@ class AwsCredential(_Secret, frozen=True):
         secret_access_key: Signs.
         session_token: Of temporary keys.
         expires_at: When temporary keys end, aware; ``None`` for keys that last.
+
+    Raises:
+        InvalidInputError: A part is no text, is empty, or has a line break or spaces around it.
     """
 
     access_key_id: str
     secret_access_key: str
     session_token: str | None = None
     expires_at: datetime | None = None
+
+    def __post_init__(self) -> None:
+        optional = () if self.session_token is None else ("session_token",)
+        self._check("access_key_id", "secret_access_key", *optional)
 
 
 class BearerCredential(_Secret, frozen=True):
@@ -81,7 +107,7 @@ class BearerCredential(_Secret, frozen=True):
         quota_project: The project of Google's whose quota requests count against, if they name one.
 
     Raises:
-        InvalidInputError: The token holds a space or a line break, which no header may.
+        InvalidInputError: The token is no text, or holds what no header may: a space, a line break.
     """
 
     token: str
@@ -89,10 +115,12 @@ class BearerCredential(_Secret, frozen=True):
     quota_project: str | None = None
 
     def __post_init__(self) -> None:
-        if any(map(str.isspace, self.token)):
+        if not isinstance(self.token, str) or not self.token:
+            self._check("token")
+        if not is_token(self.token):
             raise InvalidInputError(
-                "an access token holds a space or a line break, as texts read from files do; strip "
-                "it, and leave 'Bearer' out"
+                "an access token holds a space, a line break, as texts read from files do, or what "
+                "is not ASCII; strip it, and leave 'Bearer' out"
             )
 
 
@@ -102,10 +130,16 @@ class AccountKeyCredential(_Secret, frozen=True):
     Attributes:
         account_name: The account.
         account_key: In base64, as the portal shows it.
+
+    Raises:
+        InvalidInputError: A part is no text, is empty, or has a line break or spaces around it.
     """
 
     account_name: str
     account_key: str
+
+    def __post_init__(self) -> None:
+        self._check("account_name", "account_key")
 
     @property
     def expires_at(self) -> None:
@@ -119,10 +153,16 @@ class SasCredential(_Secret, frozen=True):
     Attributes:
         sas_token: The query, without ``?``.
         expires_at: When it ends, aware; ``None`` if that is not known.
+
+    Raises:
+        InvalidInputError: It is no text, is empty, or has a line break or spaces around it.
     """
 
     sas_token: str
     expires_at: datetime | None = None
+
+    def __post_init__(self) -> None:
+        self._check("sas_token")
 
 
 Credential: TypeAlias = (

@@ -103,5 +103,8 @@ def open_local(address: Address, creds: Any, options: Options, network: Network 
 def _refuse_creds(address: Address, creds: Any) -> None:
     if creds is not None:
         raise InvalidInputError(
-            f"{address.scheme}:// needs no credentials; leave creds= out", scheme=address.scheme
+            f"{address} is of this machine, and needs no credentials; leave creds= out, or write "
+            "the cloud's address: s3://bucket/prefix, gcs://bucket/prefix, "
+            "az://account/container/prefix",
+            scheme=address.scheme,
         )

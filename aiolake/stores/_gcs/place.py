@@ -129,4 +129,10 @@ def place_of(
 
 @functools.lru_cache(maxsize=256)
 def _parsed(endpoint: str, tls: Tls) -> tuple[Origin, str]:
-    return Origin.parse(endpoint, tls=tls)
+    origin, base = Origin.parse(endpoint, tls=tls, name="endpoint_url (or STORAGE_EMULATOR_HOST)")
+    if base.endswith(("/storage/v1", "/storage/v1/b")):
+        raise InvalidInputError(
+            f"endpoint_url of gcs:// is the server's address alone: write {origin.url!r}, without "
+            f"{base!r}, which is added"
+        )
+    return origin, base

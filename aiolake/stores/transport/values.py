@@ -11,6 +11,7 @@ import msgspec
 
 from aiolake.errors import InvalidInputError, TransientStoreError
 from aiolake.stores.base import Answer, Buffer, Refused
+from aiolake.urls import without_user
 
 __all__ = ["CutShortError", "Origin", "Response", "SupportsOrigin", "Tls", "TransportStatistics"]
 
@@ -60,25 +61,36 @@ class Origin(msgspec.Struct, frozen=True, cache_hash=True):
         return f"{self.scheme}://{self.authority}"
 
     @classmethod
-    def parse(cls, url: str, *, tls: Tls | None = None) -> tuple[Origin, str]:
+    def parse(cls, url: str, *, tls: Tls | None = None, name: str = "") -> tuple[Origin, str]:
         """The origin of a URL, and its path without a slash at the end.
+
+        Args:
+            url: As it was given.
+            tls: How the server's certificate is checked.
+            name: Of the argument or variable it was given in, for messages.
 
         Raises:
             InvalidInputError: It is no http(s) URL with a host, or holds a user or a query.
         """
+        shown = without_user(url)
+        words = f"{name} {shown!r}".lstrip()
         try:
             parts = urlsplit(url)
             port = parts.port
         except ValueError as error:
-            raise InvalidInputError(f"{url!r} is no URL: {error}", url=url) from error
+            raise InvalidInputError(f"{words} is no URL: {error}", url=shown) from error
         if parts.scheme not in _PORTS or not parts.hostname:
             raise InvalidInputError(
-                f"{url!r} must be of the form https://host or http://host:port", url=url
+                f"{words} must be of the form https://host or http://host:port", url=shown
             )
         if parts.username is not None or parts.query or parts.fragment:
+            of = (
+                f"{name}, the URL of {parts.hostname!r},"
+                if name
+                else f"the URL of {parts.hostname!r}"
+            )
             raise InvalidInputError(
-                f"the URL of {parts.hostname!r} must hold no user, query or fragment",
-                host=parts.hostname,
+                f"{of} must hold no user, query or fragment", host=parts.hostname
             )
         scheme = cast(Literal["http", "https"], parts.scheme)
         host = parts.hostname

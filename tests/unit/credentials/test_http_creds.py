@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -30,6 +31,8 @@ def test_users_headers_tokens_and_trust() -> None:
     assert parse({"token": "t", "expires_at": until}).bearer == BearerCredential("t", until)
     assert parse({"verify": "/ca.pem"}).ca_bundle == "/ca.pem"
     assert parse({"ca_bundle": "/ca.pem"}).ca_bundle == "/ca.pem"
+    assert parse({"verify": Path("/ca.pem")}).ca_bundle == "/ca.pem"
+    assert parse({"ca_bundle": "~/ca.pem"}).ca_bundle == str(Path("~/ca.pem").expanduser())
     assert parse({"query": "?a=b"}).query == "a=b"
     assert parse({"query": "a=b"}, "a=b").query == "a=b"
 
@@ -54,6 +57,8 @@ BAD: list[tuple[Any, str]] = [
     ({"headers": {"X-A": ""}}, "one line"),
     ({"headers": ["x"]}, "dict of text"),
     ({"verify": 1}, "'verify'"),
+    ({"ca_bundle": False}, "'ca_bundle'"),
+    ({"verify": "/a.pem", "ca_bundle": "/b.pem"}, "give one"),
     ({"token": "t", "expires_at": "now"}, "aware"),
     ({"token": "t", "expires_at": datetime(2030, 1, 1)}, "aware"),
 ]

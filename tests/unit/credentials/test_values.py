@@ -8,6 +8,7 @@ import subprocess
 import sys
 import traceback
 from datetime import UTC, datetime
+from typing import Any
 
 import msgspec
 import pytest
@@ -118,3 +119,32 @@ def test_credentials_are_json_for_the_host_cache() -> None:
     for credential in ALL:
         data = msgspec.json.encode(credential)
         assert msgspec.json.decode(data, type=type(credential)) == credential
+
+
+@pytest.mark.parametrize(
+    ("make", "words"),
+    [
+        (lambda bad: AwsCredential(bad, "b"), "access_key_id of an aiolake.AwsCredential"),
+        (lambda bad: AwsCredential("a", bad), "secret_access_key"),
+        (lambda bad: BearerCredential(bad), "token"),
+        (lambda bad: AccountKeyCredential("a", bad), "account_key"),
+        (lambda bad: AccountKeyCredential(bad, "a"), "account_name"),
+        (lambda bad: SasCredential(bad), "sas_token"),
+    ],
+)
+@pytest.mark.parametrize("bad", [None, b"s3cret", "", f"{SECRET}\n", f"a\n{SECRET}"])
+def test_a_part_that_can_be_none_is_named_and_not_shown(make: Any, words: str, bad: Any) -> None:
+    with pytest.raises(InvalidInputError, match=words) as caught:
+        make(bad)
+    assert SECRET not in str(caught.value)
+
+
+def test_a_session_token_is_optional() -> None:
+    assert AwsCredential("a", "b", None).session_token is None
+    with pytest.raises(InvalidInputError, match="session_token"):
+        AwsCredential("a", "b", "t\n")
+
+
+def test_a_token_that_no_header_may_hold() -> None:
+    with pytest.raises(InvalidInputError, match="not ASCII"):
+        BearerCredential("ключ")

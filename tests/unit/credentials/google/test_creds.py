@@ -76,6 +76,7 @@ def test_a_service_account_may_have_our_keys_beside_its_own() -> None:
     assert isinstance(given.source, Key)
     assert given.source.json.info == ACCOUNT
     assert (given.endpoint_url, given.user_project, given.verify) == ("http://h", "p", "/ca")
+    assert parse({**ACCOUNT, "verify": None}).verify is True
 
 
 def test_a_token_may_say_when_it_ends() -> None:
@@ -96,6 +97,7 @@ def test_a_token_may_say_when_it_ends() -> None:
         ({"gcs_oauth_token": ""}, "empty"),
         ({"gcs_oauth_token": "s3cret\n"}, "without spaces"),
         ({"gcs_oauth_token": b"s3cret"}, "bytes"),
+        ({"gcs_oauth_token": "s3cretключ"}, "ASCII"),
         ({"gcs_oauth_token": "s3cret", "expires_at": "2030"}, "aware datetime"),
         ({"gcs_oauth_token": "s3cret", "expires_at": datetime(2030, 1, 1)}, "aware datetime"),
         ({"gcs_oauth_token": "s3cret", "credentials": "browser"}, "give one"),
@@ -111,6 +113,7 @@ def test_a_token_may_say_when_it_ends() -> None:
         ("env", "is it 'ENV'"),
         ("google-default", "is it 'google_default'"),
         ("s3cret" * 9, "a text of 54 characters"),
+        ("a-s3cret", "a text of 8 characters"),
         ("ya29.s3cret", "gcs_oauth_token"),
         ('{"type": "s3cret"}', "json.loads"),
         (3, "type int"),

@@ -68,6 +68,12 @@ def test_another_endpoint_may_have_a_path() -> None:
     assert root.meta("a").startswith("/base/storage/v1/b/my-bucket/o/p%2Fa?")
 
 
+@pytest.mark.parametrize("path", ["/storage/v1", "/storage/v1/b/"])
+def test_a_path_that_is_added_is_refused(path: str) -> None:
+    with pytest.raises(InvalidInputError, match="is the server's address alone"):
+        place("gcs://my-bucket/p", endpoint=f"http://127.0.0.1:4443{path}")
+
+
 @pytest.mark.parametrize("bucket", ["A", "My-Bucket", "b", "-ab", "ab-", "a b", "a%20b", "ü" * 4])
 def test_what_can_be_no_bucket_is_refused(bucket: str) -> None:
     with pytest.raises(InvalidInputError, match="cannot be a bucket"):
@@ -76,5 +82,5 @@ def test_what_can_be_no_bucket_is_refused(bucket: str) -> None:
 
 @pytest.mark.parametrize("endpoint", ["storage.local", "ftp://h", "http://", "http://u:p@h"])
 def test_what_is_no_endpoint_is_refused(endpoint: str) -> None:
-    with pytest.raises(InvalidInputError):
+    with pytest.raises(InvalidInputError, match="endpoint_url"):
         place("gcs://my-bucket/p", endpoint=endpoint)
