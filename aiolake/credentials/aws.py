@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from aiolake.credentials.aws_creds import AwsCreds, aws_credential_of
 from aiolake.credentials.provider import CallableProvider, Provider, StaticProvider, digest
 from aiolake.credentials.values import AnonymousCredential, AwsCredential, Credential
+from aiolake.credentials.vendor_logs import keep_off_the_screen
 from aiolake.errors import (
     AiolakeError,
     InvalidInputError,
@@ -42,6 +43,10 @@ _SETTINGS = (
     "AWS_WEB_IDENTITY_TOKEN_FILE",
 )
 _LEAST_DURATION_S = 900
+_FILES = (
+    "see credential_process and the files that ~/.aws/config or the environment names: are they "
+    "there, and what they should be?"
+)
 _REFUSED = re.compile(r"non 200 response 4(?!08|29)\d\d from container metadata")
 
 
@@ -101,7 +106,7 @@ class EnvironmentProvider:
                 f"creds='ENV' needs {missing}, which is not set; export it, or leave creds= out "
                 "to look where the AWS command line looks"
             )
-        return AwsCredential(key_id, secret, token or None)
+        return _credential(self.source, key_id, secret, token or None, None)
 
 
 class AwsProvider:
@@ -142,12 +147,9 @@ class AwsProvider:
         except Exception as error:
             raise _failure(error, self._chain) from error
         self.source = f"{self._chain} ({found.method})"
-        return AwsCredential(
-            frozen.access_key,
-            frozen.secret_key,
-            frozen.token,
-            _utc(getattr(found, "_expiry_time", None)),
-        )
+        expires = _utc(getattr(found, "_expiry_time", None))
+        keys = frozen.access_key, frozen.secret_key, frozen.token or None
+        return _credential(self.source, *keys, expires)
 
 
 class RoleProvider:
@@ -196,6 +198,16 @@ class RoleProvider:
         )
 
 
+def _credential(
+    source: str, key_id: str, secret: str, token: str | None, expires: datetime | None
+) -> AwsCredential:
+    """Keys that were found; where they were is said of those that can be none."""
+    try:
+        return AwsCredential(key_id, secret, token, expires)
+    except InvalidInputError as error:
+        raise InvalidInputError(f"{source}: {error}") from error
+
+
 def _utc(time: datetime | None) -> datetime | None:
     return None if time is None else time.astimezone(UTC)
 
@@ -207,9 +219,10 @@ async def _assume(base: Credential, given: dict[str, Any], creds: AwsCreds) -> A
     session = await _session(creds.profile)
     # Servers that are not AWS's lend for shorter than AWS does; the client would refuse to ask.
     config = AioConfig(parameter_validation=creds.duration_seconds >= _LEAST_DURATION_S)
+    region = creds.region or os.environ.get("AWS_REGION")
     client = session.create_client(
         "sts",
-        region_name=creds.region or os.environ.get("AWS_REGION") or "us-east-1",
+        region_name=region or session.get_config_variable("region") or "us-east-1",
         aws_access_key_id=base.access_key_id,
         aws_secret_access_key=base.secret_access_key,
         aws_session_token=base.session_token,
@@ -235,6 +248,7 @@ async def _session(profile: str | None) -> AioSession:
 def _new_session(profile: str | None) -> AioSession:
     from aiobotocore.session import AioSession
 
+    keep_off_the_screen("aiobotocore")
     _warm_sts()
     session = AioSession(profile=profile)
     session.register_component("data_loader", botocore_loader())
@@ -279,18 +293,25 @@ def _failure(error: Exception, what: str) -> AiolakeError:
             "(AWS_CONTAINER_AUTHORIZATION_TOKEN, or the file of AWS_CONTAINER_AUTHORIZATION_TOKEN_"
             "FILE)"
         )
+    if isinstance(error, botocore.CredentialRetrievalError) and "custom-process" in words:
+        return TransientStoreError(
+            f"{what}: {words.rstrip(': ')}; run the command of credential_process in "
+            "~/.aws/config yourself, and see what it says"
+        )
     if isinstance(error, botocore.CredentialRetrievalError | botocore.HTTPClientError):
         return TransientStoreError(f"{what}: {words}")
+    if isinstance(error, FileNotFoundError | PermissionError):
+        return UnauthenticatedError(f"{what}: {words}; {_FILES}")
     if isinstance(error, botocore.MetadataRetrievalError | OSError | TimeoutError):
         return TransientStoreError(f"{what}: {words}")
     if isinstance(error, botocore.BotoCoreError):
-        return UnauthenticatedError(f"{what}: {words}")
+        return UnauthenticatedError(f"{what}: {words}; see ~/.aws/config")
     if isinstance(error, ImportError):
         return MissingExtraError(
             "s3:// needs packages that are not installed: pip install 'aiolake[s3]'", extra="s3"
         )
     if isinstance(error, ValueError | KeyError):
-        return InvalidInputError(f"{what}: {type(error).__name__}: {words}")
+        return InvalidInputError(f"{what}: {type(error).__name__}: {words}; {_FILES}")
     raise error
 
 

@@ -5,15 +5,15 @@ Source: https://docs.deeplake.ai/en/latest/Storage-and-Credentials.html, for the
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Literal
 
-from aiolake.credentials.dicts import alternative, check_keys, text_of
+from aiolake.credentials.dicts import alternative, check_keys, text_of, trust_of
 from aiolake.credentials.values import AwsCredential
 from aiolake.errors import InvalidInputError
+from aiolake.urls import without_user
 
 __all__ = ["AwsCreds", "aws_credential_of", "parse_aws_creds"]
 
@@ -29,7 +29,7 @@ _STORE = (
     "storage_class",
 )
 _ROLE = ("role_arn", "role_session_name", "external_id", "duration_seconds")
-_KNOWN = (*_SECRETS, *_REGIONS, *_STORE, *_ROLE, "profile_name", "expires_at")
+_KNOWN = (*_SECRETS, *_REGIONS, *_STORE, *_ROLE, "credentials", "profile_name", "expires_at")
 _STYLES = ("path", "virtual", "auto")
 _WORDS = ("ENV", "anonymous")
 
@@ -120,9 +120,9 @@ def _of_dict(creds: Mapping[Any, Any]) -> AwsCreds:
         raise InvalidInputError(
             "creds= of s3:// has both keys and 'profile_name'; give one", scheme="s3"
         )
-    verify, ca_file = _verify(given.get("verify"))
+    trust = trust_of(given, "s3")
     payer = text_of(given, "request_payer", "s3")
-    return AwsCreds(
+    creds_of_store = AwsCreds(
         kind="chain" if keys is None else "keys",
         keys=keys,
         profile=profile,
@@ -133,11 +133,37 @@ def _of_dict(creds: Mapping[Any, Any]) -> AwsCreds:
         endpoint_url=_endpoint(text_of(given, "endpoint_url", "s3")),
         region=alternative(given, _REGIONS, "s3"),
         style=_style(text_of(given, "addressing_style", "s3")),
-        verify=verify,
-        ca_file=ca_file,
+        verify=trust is not False,
+        ca_file=trust if isinstance(trust, str) else None,
         put_headers=_put_headers(given),
         all_headers=() if payer is None else (("x-amz-request-payer", payer),),
     )
+    return _with_source(creds_of_store, given)
+
+
+def _with_source(creds: AwsCreds, given: Mapping[str, Any]) -> AwsCreds:
+    """The same with what ``'credentials'`` says of where keys come from."""
+    if "credentials" not in given:
+        return creds
+    if creds.kind == "keys" or creds.profile is not None:
+        other = "keys" if creds.kind == "keys" else "'profile_name'"
+        raise InvalidInputError(
+            f"creds= of s3:// has both 'credentials' and {other}; give one", scheme="s3"
+        )
+    source = given["credentials"]
+    if isinstance(source, Mapping):
+        raise InvalidInputError(
+            "'credentials' in creds= of s3:// is 'ENV', 'anonymous', a function or an "
+            "aiolake.AwsCredential; the keys of a dict stand beside it",
+            scheme="s3",
+        )
+    found = parse_aws_creds(source)
+    if found.kind == "anonymous" and creds.role is not None:
+        raise InvalidInputError(
+            "creds= of s3:// has 'role_arn' and is anonymous: a role is assumed with keys",
+            scheme="s3",
+        )
+    return replace(creds, kind=found.kind, keys=found.keys, function=found.function)
 
 
 def _keys(given: Mapping[str, Any]) -> AwsCredential | None:
@@ -176,9 +202,10 @@ def _duration(value: Any) -> int:
 
 
 def _endpoint(url: str | None) -> str | None:
-    if url is not None and not url.startswith(("http://", "https://")):
+    if url is not None and not url.lower().startswith(("http://", "https://")):
         raise InvalidInputError(
-            f"'endpoint_url' in creds= is of the form https://host:port, got {url!r}", scheme="s3"
+            f"'endpoint_url' in creds= is of the form https://host:port, got {without_user(url)!r}",
+            scheme="s3",
         )
     return url
 
@@ -190,18 +217,6 @@ def _style(style: str | None) -> str:
             scheme="s3",
         )
     return style or "auto"
-
-
-def _verify(value: Any) -> tuple[bool, str | None]:
-    if value is None or isinstance(value, bool):
-        return value is not False, None
-    if isinstance(value, str | os.PathLike):
-        path = os.fspath(value)
-        if isinstance(path, str) and path:
-            return True, path
-    raise InvalidInputError(
-        "'verify' in creds= is True, False, or the path of a CA file", scheme="s3"
-    )
 
 
 def _put_headers(given: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:

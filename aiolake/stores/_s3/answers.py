@@ -108,7 +108,7 @@ def error_for(refusal: Refusal, what: str, place: Place, key: str | None, url: s
     if code == "NoSuchBucket":
         return NotFoundError(
             f"{where}: there is no such bucket; check the address's spelling, and that "
-            "endpoint_url is the store it lies on",
+            f"endpoint_url is the store it lies on{_path_of(place)}",
             bucket=place.bucket,
         )
     if code in _THROTTLED or status == 429:
@@ -128,9 +128,21 @@ def error_for(refusal: Refusal, what: str, place: Place, key: str | None, url: s
         return StoreError(
             f"{said}; the bucket is of another region: give region_name in creds=", **facts
         )
+    if status == 404 and key is None:
+        return NotFoundError(
+            f"{said}; endpoint_url is the store's address without the bucket: check it"
+            f"{_path_of(place)}",
+            bucket=place.bucket,
+        )
     if status == 404:
         return NotFoundError(f"there is no object {key!r} in {url}", **facts)
     return status_error(status, f"{said}{_unlike_s3(refusal)}", refusal.headers, **facts)
+
+
+def _path_of(place: Place) -> str:
+    """What an ``endpoint_url`` has after the server; few stores need it."""
+    base = place.path.rpartition("/")[0]
+    return f"; its path {base!r} seems to be too much" if base else ""
 
 
 def _of_credential(code: str, said: str, facts: dict[str, str]) -> AiolakeError:

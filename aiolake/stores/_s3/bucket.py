@@ -57,19 +57,22 @@ class Bucket:
         """There is nothing to close."""
 
     async def _resolve(self, region: str | None) -> Place:
-        endpoint = self._creds.endpoint_url or _first(_ENDPOINTS)
-        if endpoint is not None and self._creds.profile is None:
-            place = self._named(endpoint, region)
+        given = self._creds.endpoint_url
+        variable = next((name for name in _ENDPOINTS if os.environ.get(name)), None)
+        if self._creds.profile is None and given is not None:
+            place = self._named(given, "endpoint_url", region)
+        elif self._creds.profile is None and variable is not None:
+            place = self._named(os.environ[variable], variable, region)
         else:
             place = await asyncio.to_thread(_by_botocore, self._name, self._creds, region)
         self.place, self.signer = place, Signer(place.region)
         return place
 
-    def _named(self, endpoint: str, region: str | None) -> Place:
+    def _named(self, endpoint: str, name: str, region: str | None) -> Place:
         """A store that was named: botocore would be asked for what is known already."""
         creds = self._creds
         ca_file = creds.ca_file or os.environ.get("AWS_CA_BUNDLE") or None
-        origin, base = Origin.parse(endpoint, tls=Tls(creds.verify, ca_file))
+        origin, base = Origin.parse(endpoint, tls=Tls(creds.verify, ca_file), name=name)
         where = region or creds.region or _first(_REGIONS) or _GLOBAL
         return place_at(origin, base, self._name, where, creds.style)
 
@@ -104,9 +107,10 @@ def _by_botocore(bucket: str, creds: AwsCreds, region: str | None) -> Place:
         )
         url = client.generate_presigned_url("get_object", Params={"Bucket": bucket, "Key": "-"})
         ca_file = creds.ca_file or session.get_config_variable("ca_bundle") or None
-    except BotoCoreError as error:
+    except (BotoCoreError, ValueError) as error:
         raise InvalidInputError(
-            f"the endpoint of bucket {bucket!r} could not be resolved: {error}", bucket=bucket
+            f"the endpoint of bucket {bucket!r} could not be resolved: {_in_words(error)}",
+            bucket=bucket,
         ) from error
     tls = Tls(creds.verify, ca_file)
     parts = urlsplit(url)
@@ -117,3 +121,23 @@ def _by_botocore(bucket: str, creds: AwsCreds, region: str | None) -> Place:
         return place_at(origin, base, bucket, scope[2], "path")
     origin, path = Origin.parse(f"{parts.scheme}://{parts.netloc}{parts.path}", tls=tls)
     return Place(bucket, origin, path.removesuffix("/-"), scope[2])
+
+
+def _in_words(error: Exception) -> str:
+    """What botocore would not resolve, and what to look at."""
+    from botocore import exceptions as botocore
+
+    words = " ".join(str(error).split())
+    if isinstance(error, botocore.ParamValidationError):
+        return (
+            "AWS has no bucket of such a name: they are 3 to 63 lower-case letters, digits, '-' "
+            "and '.'; check the address, s3://bucket/prefix"
+        )
+    if isinstance(error, botocore.ProfileNotFound):
+        return (
+            f"{words}; see profile_name in creds= and AWS_PROFILE: 'aws configure list-profiles' "
+            "shows the profiles there are"
+        )
+    if isinstance(error, botocore.InvalidRegionError):
+        return f"{words.rstrip('.')}; check region_name, which is such as 'eu-west-1'"
+    return f"{words}; see endpoint_url and region in ~/.aws/config"

@@ -15,9 +15,15 @@ import pytest
 from aiolake.credentials.aws import AwsProvider, aws_provider
 from aiolake.credentials.aws_creds import parse_aws_creds
 from aiolake.credentials.values import AwsCredential
-from aiolake.errors import AiolakeError, TransientStoreError, UnauthenticatedError
+from aiolake.errors import (
+    AiolakeError,
+    InvalidInputError,
+    TransientStoreError,
+    UnauthenticatedError,
+)
 from tests.servers.instance import Instance, instance_endpoint
 from tests.servers.s3 import ROLE, S3Server
+from tests.stores.azure.scripted import Reply, Seen, listening
 
 LIFE_S = 7200
 WEB_ROLE = "web"
@@ -144,6 +150,32 @@ async def test_a_command_that_prints_keys(ministack: S3Server, tmp_path: Path) -
     assert source == "AWS's default chain (custom-process)"
 
 
+@pytest.mark.parametrize(
+    ("command", "kind"),
+    [
+        ("/not/there", UnauthenticatedError),
+        ("/bin/echo no JSON", InvalidInputError),
+        ("/bin/false", TransientStoreError),
+    ],
+)
+async def test_a_command_that_prints_none(
+    command: str, kind: type[AiolakeError], tmp_path: Path
+) -> None:
+    (tmp_path / "config").write_text(f"[profile cmd]\ncredential_process = {command}\n")
+    error = await failure("cmd")
+    assert type(error) is kind
+    assert "credential_process" in str(error)
+
+
+@pytest.mark.parametrize("creds", [None, "ENV"])
+async def test_a_line_break_of_the_environment_is_said(environ: Environ, creds: str | None) -> None:
+    environ(AWS_ACCESS_KEY_ID="AK1", AWS_SECRET_ACCESS_KEY="s3cret\n")
+    with pytest.raises(InvalidInputError, match=r"secret_access_key.*line break") as caught:
+        await aws_provider(parse_aws_creds(creds)).fetch()
+    assert str(caught.value).startswith(("the environment", "AWS's default chain"))
+    assert "s3cret" not in str(caught.value)
+
+
 class TestInstances:
     async def test_the_role_of_an_instance(self, ministack: S3Server, instance: Instance) -> None:
         found, source = await fetched()
@@ -249,6 +281,37 @@ async def test_a_role_is_assumed_with_the_chains_keys(
     assert isinstance(found, AwsCredential)
     assert opens(ministack, found)
     assert lasts(found, 3600)
+
+
+@pytest.mark.parametrize(
+    ("variables", "creds", "region"),
+    [
+        ({"AWS_DEFAULT_REGION": "cn-north-1"}, {}, "cn-north-1"),
+        ({"AWS_DEFAULT_REGION": "cn-north-1"}, {"region_name": "eu-west-3"}, "eu-west-3"),
+        ({}, {}, "us-east-1"),
+    ],
+)
+async def test_a_role_is_assumed_in_the_region_that_aws_itself_would_take(
+    environ: Environ, variables: dict[str, str], creds: dict[str, str], region: str
+) -> None:
+    seen: list[Seen] = []
+
+    def answer(request: Seen) -> Reply:
+        seen.append(request)
+        return Reply(
+            403, b"<ErrorResponse><Error><Code>AccessDenied</Code></Error></ErrorResponse>"
+        )
+
+    async with listening(answer) as port:
+        environ(
+            AWS_ENDPOINT_URL_STS=f"http://127.0.0.1:{port}",
+            AWS_ACCESS_KEY_ID="AK1",
+            AWS_SECRET_ACCESS_KEY="s1",
+            **variables,
+        )
+        with pytest.raises(UnauthenticatedError, match="trust policy"):
+            await aws_provider(parse_aws_creds({"role_arn": ROLE_ARN, **creds})).fetch()
+    assert f"/{region}/sts/aws4_request" in seen[0].headers["authorization"]
 
 
 async def test_an_endpoint_that_is_away_may_be_back_later(environ: Environ) -> None:

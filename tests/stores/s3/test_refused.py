@@ -7,11 +7,13 @@ from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from itertools import count
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from aiolake import urls
+from aiolake.credentials.aws_creds import parse_aws_creds
 from aiolake.credentials.values import AwsCredential
 from aiolake.errors import (
     CredentialExpiredError,
@@ -24,6 +26,7 @@ from aiolake.errors import (
     UnauthenticatedError,
 )
 from aiolake.options import Options
+from aiolake.stores._s3.bucket import Bucket
 from aiolake.stores.base import CreateOutcome, Listing, ObjectMeta
 from aiolake.stores.factory import open_store
 from aiolake.stores.network import Network
@@ -98,6 +101,19 @@ async def test_an_object_that_is_missing() -> None:
             assert isinstance(error, NotFoundError)
             assert str(error) == "there is no object 'a' in s3://box/p"
             assert error.key == "a"
+
+
+async def test_an_endpoint_that_holds_the_bucket() -> None:
+    async with (
+        listening(lambda _: refusal(404, "NoSuchKey")) as port,
+        Network(Options()) as network,
+    ):
+        given = {**keys(), "endpoint_url": f"http://127.0.0.1:{port}/box"}
+        store = open_store(urls.parse("s3://box/p"), creds=given, network=network)
+        error = await failure(store.list(""))
+        assert isinstance(error, NotFoundError)
+        assert "endpoint_url is the store's address without the bucket" in str(error)
+        assert "its path '/box' seems to be too much" in str(error)
 
 
 async def test_what_is_no_s3_says_so() -> None:
@@ -278,6 +294,32 @@ class TestHeaders:
         assert seen[0].target == "/box/p/a"
         assert "authorization" not in seen[0].headers
 
+    async def test_anonymous_beside_an_endpoint(self) -> None:
+        seen: list[Seen] = []
+
+        def answer(request: Seen) -> Reply:
+            seen.append(request)
+            return Reply(200, b"x")
+
+        async with listening(answer) as port, Network(Options()) as network:
+            creds = {"credentials": "anonymous", "endpoint_url": f"http://127.0.0.1:{port}"}
+            store = open_store(urls.parse("s3://box/p"), creds=creds, network=network)
+            await store.get("a")
+        assert "authorization" not in seen[0].headers
+
+    async def test_a_function_beside_an_endpoint(self) -> None:
+        seen: list[Seen] = []
+
+        def answer(request: Seen) -> Reply:
+            seen.append(request)
+            return Reply(200, b"x")
+
+        async with listening(answer) as port, Network(Options()) as network:
+            creds = {"credentials": keys, "endpoint_url": f"http://127.0.0.1:{port}"}
+            store = open_store(urls.parse("s3://box/p"), creds=creds, network=network)
+            await store.get("a")
+        assert "Credential=AKIA" in seen[0].headers["authorization"]
+
     async def test_names_as_hosts(self) -> None:
         """``virtual`` puts the bucket's name before the server's."""
         from aiolake.stores._s3.place import place_at
@@ -346,6 +388,37 @@ class TestEndpoints:
         assert place.origin.url == "https://s3.lab.example:9000"
         assert place.region == "lab-1"
 
+    @pytest.mark.parametrize(
+        ("bucket", "config", "creds", "words"),
+        [
+            ("büx", "", {}, "AWS has no bucket of such a name"),
+            ("box", "", {"region": "eu west"}, "check region_name, which is such as"),
+            ("box", "", {"profile_name": "gone"}, "'aws configure list-profiles' shows"),
+            ("box", "endpoint_url = lab:9000", {"profile_name": "lab"}, "in ~/.aws/config"),
+        ],
+    )
+    async def test_what_cannot_be_resolved(
+        self,
+        monkeypatch: pytest.MonkeyPatch,
+        tmp_path: Path,
+        bucket: str,
+        config: str,
+        creds: dict[str, str],
+        words: str,
+    ) -> None:
+        (tmp_path / "config").write_text(f"[profile lab]\n{config}\n")
+        monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "config"))
+        with pytest.raises(InvalidInputError, match=words) as caught:
+            await Bucket(bucket, parse_aws_creds(creds)).found()
+        assert "\n" not in str(caught.value)
+
+    async def test_a_variable_that_is_no_url_is_named(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("AWS_ENDPOINT_URL_S3", "localhost:9000")
+        with pytest.raises(InvalidInputError, match="AWS_ENDPOINT_URL_S3 'localhost:9000' must be"):
+            await Bucket("box", parse_aws_creds(None)).found()
+
 
 class TestRealRefusals:
     """As a server that checks words them."""
@@ -398,3 +471,30 @@ async def test_bad_creds_are_refused_before_anything_is_asked() -> None:
     async with Network(Options()) as network:
         with pytest.raises(InvalidInputError, match="'aws_access_key_id'"):
             open_store(urls.parse("s3://b/p"), creds={"AWS_ACCESS_KEY_ID": "x"}, network=network)
+
+
+@pytest.mark.parametrize(
+    ("creds", "words"),
+    [
+        ({"credentials": "anonymos"}, "no word that is known"),
+        ({"credentials": {}}, "the keys of a dict stand beside it"),
+        ({"credentials": "ENV", **keys()}, "has both 'credentials' and keys"),
+        ({"credentials": "ENV", "profile_name": "a"}, "has both 'credentials' and 'profile_name'"),
+        ({"credentials": "anonymous", "role_arn": "arn:x"}, "a role is assumed with keys"),
+        ({"storage_class": f"STANDARD\n{SECRET}"}, "'storage_class'.*line break"),
+        (
+            {"endpoint_url": f"minio:{SECRET}@lab:9000"},
+            "form https://host:port, got '...@lab:9000'",
+        ),
+        ({"verify": ""}, "'verify'.*an empty text"),
+    ],
+)
+def test_creds_that_make_no_sense(creds: dict[str, Any], words: str) -> None:
+    with pytest.raises(InvalidInputError, match=words) as caught:
+        parse_aws_creds(creds)
+    assert SECRET not in str(caught.value)
+
+
+def test_a_file_of_certificates_may_be_in_the_users_home() -> None:
+    assert parse_aws_creds({"verify": "~/ca.pem"}).ca_file == str(Path("~/ca.pem").expanduser())
+    assert parse_aws_creds({"endpoint_url": "HTTPS://lab"}).endpoint_url == "HTTPS://lab"
