@@ -21,6 +21,7 @@ from aiolake._aio import finish
 from aiolake.credentials.azure_words import explain
 from aiolake.credentials.provider import digest
 from aiolake.credentials.values import BearerCredential
+from aiolake.credentials.vendor_logs import keep_off_the_screen
 from aiolake.errors import (
     AiolakeError,
     DeadlineError,
@@ -226,7 +227,11 @@ class TokenProvider:
 
     async def _fetch(self) -> BearerCredential:
         loop = asyncio.get_running_loop()
-        credential = await loop.run_in_executor(None, self._identity.make)
+        keep_off_the_screen("azure.identity")
+        try:
+            credential = await loop.run_in_executor(None, self._identity.make)
+        except (ValueError, OSError) as error:
+            raise self._translated(error) from error
         try:
             token = await _token(credential, getattr(self._identity, "tenant_id", None))
         except AiolakeError:
@@ -243,6 +248,12 @@ class TokenProvider:
     def _translated(self, error: Exception) -> AiolakeError:
         """By name: a credential that is not azure-identity's may bring no such package."""
         message = str(getattr(error, "message", "") or error)
+        if isinstance(error, FileNotFoundError | PermissionError):
+            return UnauthenticatedError(
+                f"{self.source} needs a file that cannot be read: {message:.300}; check its path "
+                "in the environment (AZURE_FEDERATED_TOKEN_FILE ...), and that it is mounted",
+                source=self.source,
+            )
         names = {cls.__name__ for cls in type(error).__mro__}
         if names & {"ServiceRequestError", "ServiceResponseError", "OSError"}:
             return TransientStoreError(

@@ -21,8 +21,8 @@ from aiolake.credentials.azure import (
     TokenProvider,
 )
 from aiolake.credentials.azure_sas import sas_credential
-from aiolake.credentials.azure_strings import ConnectionString, parse_connection_string
-from aiolake.credentials.dicts import check_keys, text_of
+from aiolake.credentials.azure_strings import ConnectionString, account_of, parse_connection_string
+from aiolake.credentials.dicts import check_keys, text_of, trust_of
 from aiolake.credentials.provider import CallableProvider, Provider, StaticProvider, digest
 from aiolake.credentials.values import (
     AccountKeyCredential,
@@ -51,6 +51,7 @@ _KEYS = (
 _EITHER_CASE = ("account_key", "sas_token")
 _WAYS = ("account_key", "sas_token", "connection_string", "credential")
 _PREFIX = "AZURE_STORAGE_"
+_FEDERATED = "AZURE_FEDERATED_TOKEN_FILE"
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +86,7 @@ def read_azure_creds(account: str, creds: Any, environ: Mapping[str, str]) -> Az
     if isinstance(creds, str):
         return _named(account, creds, environ)
     if isinstance(creds, Mapping):
-        return _of_dict(account, creds)
+        return _of_dict(account, creds, environ)
     return AzureCreds(_given(account, creds))
 
 
@@ -96,11 +97,11 @@ def _found(account: str, environ: Mapping[str, str]) -> AzureCreds:
     if found is not None:
         return found
     identity = DefaultChain(_who(environ))
-    return AzureCreds(TokenProvider(identity), environ.get(f"{_PREFIX}SERVICE_ENDPOINT") or None)
+    return AzureCreds(TokenProvider(identity), _endpoint(account, environ))
 
 
 def _named(account: str, name: str, environ: Mapping[str, str]) -> AzureCreds:
-    endpoint = environ.get(f"{_PREFIX}SERVICE_ENDPOINT") or None
+    endpoint = _endpoint(account, environ)
     if name == "anonymous":
         provider = StaticProvider(AnonymousCredential(), "creds='anonymous'")
         return AzureCreds(provider, endpoint)
@@ -120,38 +121,50 @@ def _named(account: str, name: str, environ: Mapping[str, str]) -> AzureCreds:
             "in the environment, and no AZURE_CLIENT_ID with AZURE_TENANT_ID and a secret; set "
             "one, or leave creds= out to use whoever is logged in"
         )
-    return AzureCreds(TokenProvider(EnvironmentIdentity(_who(environ))), endpoint)
+    words = "the workload identity" if environ.get(_FEDERATED) else "the service principal"
+    identity = EnvironmentIdentity(_who(environ), f"{words} of the environment")
+    return AzureCreds(TokenProvider(identity), endpoint)
+
+
+def _endpoint(account: str, environ: Mapping[str, str]) -> str | None:
+    """The Blob service of the environment, if it is not another account's."""
+    endpoint = environ.get(f"{_PREFIX}SERVICE_ENDPOINT") or None
+    return endpoint if account_of(endpoint) in (None, account) else None
 
 
 def _of_environment(account: str, environ: Mapping[str, str]) -> AzureCreds | None:
     """In the order of the ``az`` command: connection string, key, signature."""
-    endpoint = environ.get(f"{_PREFIX}SERVICE_ENDPOINT") or None
+    endpoint = _endpoint(account, environ)
     name = f"{_PREFIX}CONNECTION_STRING"
     if environ.get(name):
         found = parse_connection_string(environ[name], name)
         if found.account_name in (None, account):
-            return _of_connection_string(account, found, name, endpoint)
+            return _of_connection_string(account, found, name, found.endpoint or endpoint)
     name = f"{_PREFIX}KEY"
     if environ.get(name):
         return AzureCreds(_of_key(account, environ[name], name), endpoint)
     name = f"{_PREFIX}SAS_TOKEN"
     if environ.get(name):
-        return AzureCreds(StaticProvider(sas_credential(environ[name]), name), endpoint)
+        signature = sas_credential(environ[name], what=name)
+        return AzureCreds(StaticProvider(signature, name), endpoint)
     return None
 
 
-def _of_dict(account: str, creds: Mapping[Any, Any]) -> AzureCreds:
+def _of_dict(account: str, creds: Mapping[Any, Any], environ: Mapping[str, str]) -> AzureCreds:
     values = _checked(creds)
     _check_account(account, values.get("account_name"), "account_name")
     ways = [way for way in _WAYS if way in values]
     if len(ways) > 1:
         raise InvalidInputError(f"creds= gives {' and '.join(ways)}; give one of them")
-    endpoint, verify = values.get("endpoint_url"), values.get("verify", True)
+    endpoint, verify = values.get("endpoint_url"), trust_of(values, "az")
     if "connection_string" in values:
         found = parse_connection_string(values["connection_string"])
         _check_account(account, found.account_name, "AccountName in connection_string")
         read = _of_connection_string(account, found, "connection_string in creds=", endpoint)
         return AzureCreds(read.provider, read.endpoint, verify)
+    if isinstance(values.get("credential"), str):
+        named = _named(account, values["credential"], environ)
+        return AzureCreds(named.provider, endpoint or named.endpoint, verify)
     return AzureCreds(_provider(account, values), endpoint, verify)
 
 
@@ -215,9 +228,11 @@ def _of_connection_string(
     account: str, found: ConnectionString, what: str, endpoint: str | None
 ) -> AzureCreds:
     if found.account_key is not None:
-        provider: Provider = _of_key(account, found.account_key, what)
+        key = _check_key(found.account_key, f"AccountKey in {what}")
+        provider = StaticProvider(AccountKeyCredential(account, key), what)
     else:
-        provider = StaticProvider(sas_credential(found.sas_token or ""), what)
+        signature = sas_credential(found.sas_token or "", what=f"SharedAccessSignature in {what}")
+        provider = StaticProvider(signature, what)
     return AzureCreds(provider, endpoint or found.endpoint)
 
 
@@ -253,11 +268,6 @@ def _checked(creds: Mapping[Any, Any]) -> dict[str, Any]:
     values = check_keys(creds, _KEYS, "az", either_case=_EITHER_CASE)
     for name in values.keys() - {"credential", "verify"}:
         text_of(values, name, "az")
-    if not isinstance(values.get("verify", True), bool | str):
-        kind = type(values["verify"]).__name__
-        raise InvalidInputError(
-            f"'verify' in creds= of az:// is True, False or the path of a file of CAs, got {kind}"
-        )
     return values
 
 

@@ -31,25 +31,28 @@ def parse_sas(token: str) -> dict[str, str]:
     return {name: unquote(value) for name, _, value in pairs}
 
 
-def sas_credential(token: str, expires_at: datetime | None = None) -> SasCredential:
+def sas_credential(
+    token: str, expires_at: datetime | None = None, what: str = "sas_token"
+) -> SasCredential:
     """A credential of a signature as it was pasted: its ``?`` dropped, its values encoded once.
 
     Args:
         token: The query.
         expires_at: When it ends, where that is known better than its ``se`` says.
+        what: Its name in messages.
 
     Raises:
         InvalidInputError: It is a whole URL, or was cut: it holds no ``sig``.
     """
     if "://" in token:
         raise InvalidInputError(
-            "sas_token is a whole URL: give only what follows its '?', and the account and the "
+            f"{what} is a whole URL: give only what follows its '?', and the account and the "
             "container in the address az://account/container/prefix"
         )
     fields = parse_sas(token)
     if not fields.get("sig"):
         raise InvalidInputError(
-            f"sas_token holds no 'sig=', so it is no whole signature; copy all of it from {_WHERE}"
+            f"{what} holds no 'sig=', so it is no whole signature; copy all of it from {_WHERE}"
         )
     query = "&".join(f"{name}={quote(value, safe='')}" for name, value in fields.items())
     return SasCredential(query, expires_at or _expiry(fields.get("se")))

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 
 from aiolake.errors import InvalidInputError
 
-__all__ = ["ConnectionString", "parse_connection_string"]
+__all__ = ["ConnectionString", "account_of", "parse_connection_string"]
 
 _KNOWN = {
     name.lower(): name
@@ -21,6 +22,7 @@ _KNOWN = {
         "UseDevelopmentStorage",
     )
 }
+_HOST = re.compile(r"https?://([a-z0-9]{3,24})(?:-secondary)?\.blob\.core\.", re.I)
 _EMULATOR_ACCOUNT = "devstoreaccount1"
 _EMULATOR_KEY = (
     "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw=="
@@ -33,7 +35,7 @@ class ConnectionString:
     """What one holds.
 
     Attributes:
-        account_name: The account, if it is named.
+        account_name: The account, if it is named, or is the endpoint's.
         account_key: Its key, in base64.
         sas_token: Or a signature.
         endpoint: The Blob service's URL, with the account; ``None`` if nothing says it.
@@ -58,14 +60,22 @@ def parse_connection_string(text: str, what: str = "connection_string") -> Conne
     fields = _fields(text, what)
     if fields.get("UseDevelopmentStorage", "").lower() == "true":
         return _emulator(fields)
-    account, key = fields.get("AccountName"), fields.get("AccountKey")
+    endpoint = _endpoint(fields, fields.get("AccountName"))
+    account = fields.get("AccountName") or account_of(endpoint)
+    key = fields.get("AccountKey")
     signature = fields.get("SharedAccessSignature")
     if not signature and not (account and key):
         raise InvalidInputError(
             f"{what} holds no AccountName with an AccountKey, and no SharedAccessSignature; copy "
             "all of it from the portal's 'Access keys'"
         )
-    return ConnectionString(account, key, signature, _endpoint(fields, account))
+    return ConnectionString(account, key, signature, endpoint)
+
+
+def account_of(endpoint: str | None) -> str | None:
+    """The account that an endpoint of Azure's names; a host of another kind may be anybody's."""
+    found = _HOST.match(endpoint or "")
+    return None if found is None else found[1].lower()
 
 
 def _fields(text: str, what: str) -> dict[str, str]:

@@ -45,6 +45,8 @@ _ADVICE = (
         "install the Azure CLI and run: az login; or give creds={'account_key': ...} or "
         "{'sas_token': ...}, or creds='anonymous' for a public container",
     ),
+    ("Invalid tenant ID", "check tenant_id in creds=, or AZURE_TENANT_ID"),
+    ("Invalid value for AZURE_TOKEN_CREDENTIALS", "set it to one of these, or unset it"),
     ("Identity not found", "no such identity is assigned to this machine: check client_id"),
 )
 _LONGEST = 240

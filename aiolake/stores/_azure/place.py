@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from urllib.parse import quote
 
+from aiolake.credentials.azure_strings import account_of
 from aiolake.errors import InvalidInputError
 from aiolake.stores._azure.signing import Pairs
 from aiolake.stores.checks import check_key
@@ -71,7 +72,7 @@ def place_of(address: Address, endpoint: str | None, tls: Tls) -> Place:
         tls: How its certificate is checked.
 
     Raises:
-        InvalidInputError: A name that Azure does not allow.
+        InvalidInputError: A name that Azure does not allow, or an endpoint of another account.
     """
     account, container, *rest = address.path.split("/")
     _check_account(account, container, endpoint)
@@ -79,8 +80,14 @@ def place_of(address: Address, endpoint: str | None, tls: Tls) -> Place:
     prefix = "/".join(rest)
     if prefix:
         check_blob_key(prefix)
+    named = account_of(endpoint)
+    if named is not None and named != account:
+        raise InvalidInputError(
+            f"the endpoint is of the account {named!r} and the address says az://{account}/...; "
+            "correct one of them: see endpoint_url, and BlobEndpoint in the connection string"
+        )
     url = endpoint or f"https://{account}.{_SUFFIX}"
-    origin, base = Origin.parse(url, tls=tls)
+    origin, base = Origin.parse(url, tls=tls, name="the endpoint (endpoint_url, BlobEndpoint)")
     if not base and _holds_no_account(origin.host):
         base = f"/{account}"
     return Place(account, container, f"{prefix}/" if prefix else "", origin, base)

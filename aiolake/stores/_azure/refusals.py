@@ -146,7 +146,7 @@ def _by_status(asked: Asked, answer: Answer) -> AiolakeError:
     if status == 403:
         return asked.error(PermissionDeniedError, answer, "see what the credential may do there")
     if status == 404:
-        return asked.error(NotFoundError, answer, "")
+        return asked.error(NotFoundError, answer, _WITHOUT if asked.verb == "list" else "")
     if status == 409:
         # Of a create-only put that may mean anything: it is looked at again.
         return asked.error(TransientStoreError, answer, "something else is done there; try again")
@@ -155,6 +155,7 @@ def _by_status(asked: Asked, answer: Answer) -> AiolakeError:
     return asked.error(StoreError, answer, "")
 
 
+_WITHOUT = "endpoint_url ends with the account: is the container in it, or another path?"
 _WHO = "give creds=, see docs/stores/azure.md; or run: az login"
 _Refuse = Callable[[Asked, Answer, Credential, str], AiolakeError]
 

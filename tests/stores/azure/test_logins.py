@@ -335,6 +335,23 @@ class TestApplications:
         assert env.startswith("written-by-Kubernetes")
         assert chain.endswith("(WorkloadIdentityCredential)")
 
+    async def test_a_workloads_file_that_is_missing_is_named(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        named = {"AZURE_TENANT_ID": "t-1", "AZURE_CLIENT_ID": "c-2"}
+        for name, value in {**named, "AZURE_FEDERATED_TOKEN_FILE": "/not/mounted"}.items():
+            monkeypatch.setenv(name, value)
+        error = await refused(login("ENV"))
+        assert type(error) is UnauthenticatedError
+        assert "the workload identity of the environment" in str(error)
+        assert "'/not/mounted'; check its path" in str(error)
+
+    async def test_a_tenant_that_can_be_none(self) -> None:
+        given = {"tenant_id": "a b", "client_id": "c", "client_secret": "hidden"}
+        error = await refused(login(given))
+        assert type(error) is UnauthenticatedError
+        assert "check tenant_id in creds=" in str(error)
+
     async def test_refusals(self, certificate: Certificate) -> None:
         words = {
             "error": "invalid_client",

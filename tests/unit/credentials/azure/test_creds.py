@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -21,6 +22,7 @@ KEY = "c2VjcmV0IGtleQ=="
 SAS = "sv=2021-12-02&sp=rl&sig=c2VjcmV0"
 STRING = f"AccountName=flowers1;AccountKey={KEY};EndpointSuffix=core.windows.net"
 OTHER = f"AccountName=other1;AccountKey={KEY}"
+SIGNED = f"BlobEndpoint=https://other1.blob.core.windows.net/;SharedAccessSignature={SAS}"
 END = datetime(2026, 11, 25, tzinfo=UTC)
 
 
@@ -74,10 +76,19 @@ class TestDicts:
         assert fetched(found) == BearerCredential("t", END)
         assert found.endpoint == "https://x.y"
 
+    def test_a_word_beside_an_endpoint(self) -> None:
+        found = read({"credential": "anonymous", "endpoint_url": "https://x.y"})
+        assert (fetched(found), found.endpoint) == (AnonymousCredential(), "https://x.y")
+        named = read({"credential": "ENV", "verify": False}, AZURE_STORAGE_KEY=KEY)
+        assert (source(named), named.verify) == ("AZURE_STORAGE_KEY", False)
+
     def test_certificates(self) -> None:
         assert read({"account_key": KEY}).verify is True
         assert read({"account_key": KEY, "verify": False}).verify is False
-        assert read({"account_key": KEY, "verify": "/ca.pem"}).verify == "/ca.pem"
+        for path in ("/ca.pem", Path("/ca.pem")):
+            assert read({"account_key": KEY, "verify": path}).verify == "/ca.pem"
+        home = str(Path("~/ca.pem").expanduser())
+        assert read({"account_key": KEY, "verify": "~/ca.pem"}).verify == home
 
     @pytest.mark.parametrize(
         ("creds", "message"),
@@ -88,6 +99,10 @@ class TestDicts:
             ({"account_key": ""}, "account_key"),
             ({"sas_token": 5}, "sas_token"),
             ({"verify": 5}, "verify"),
+            ({"verify": ""}, "verify"),
+            ({"account_key": f"{KEY[:4]}\n{KEY[4:]}"}, "line break"),
+            ({"connection_string": "AccountName=flowers1;AccountKey=!"}, "AccountKey in conn"),
+            ({"connection_string": SIGNED}, "AccountName in connection_string is 'other1'"),
             ({"account_key": "hidden, no base64"}, "account_key in creds= is not base64"),
             ({"account_key": SAS}, "give it as sas_token"),
             ({"sas_token": "hidden"}, "holds no 'sig='"),
@@ -126,7 +141,10 @@ class TestEnvironment:
         assert source(read(None, **named)) == "the default Azure login"
         with pytest.raises(InvalidInputError, match="AZURE_STORAGE_ACCOUNT is 'other1'"):
             read("ENV", **named)
-        assert source(read(None, AZURE_STORAGE_CONNECTION_STRING=OTHER)).endswith("login")
+        for text in (OTHER, SIGNED):
+            assert source(read(None, AZURE_STORAGE_CONNECTION_STRING=text)).endswith("login")
+        other = "https://other1.blob.core.windows.net"
+        assert read(None, AZURE_STORAGE_SERVICE_ENDPOINT=other).endpoint is None
 
     def test_an_endpoint(self) -> None:
         endpoint = {"AZURE_STORAGE_SERVICE_ENDPOINT": "https://x.y"}
@@ -135,6 +153,17 @@ class TestEnvironment:
         assert read("ENV", AZURE_STORAGE_KEY=KEY, **endpoint).endpoint == "https://x.y"
         # It may be another's: a token, or a key that was given by hand, is not sent there.
         assert read({"account_key": KEY}, **endpoint).endpoint is None
+
+    def test_an_endpoint_of_the_connection_string_counts_more(self) -> None:
+        named = {
+            "AZURE_STORAGE_CONNECTION_STRING": f"{STRING};BlobEndpoint=https://a.example.com",
+            "AZURE_STORAGE_SERVICE_ENDPOINT": "https://b.example.com",
+        }
+        assert read(None, **named).endpoint == "https://a.example.com"
+
+    def test_a_variable_that_holds_no_signature_is_named(self) -> None:
+        with pytest.raises(InvalidInputError, match="AZURE_STORAGE_SAS_TOKEN holds no 'sig='"):
+            read(None, AZURE_STORAGE_SAS_TOKEN="hidden")
 
     def test_a_service_principal(self) -> None:
         named = {"AZURE_CLIENT_ID": "c", "AZURE_TENANT_ID": "t", "AZURE_CLIENT_SECRET": "hidden"}

@@ -67,6 +67,23 @@ def test_names_that_azure_does_not_allow_are_refused(url: str, message: str) -> 
         place(url)
 
 
+def test_an_endpoint_of_another_account_is_refused() -> None:
+    with pytest.raises(InvalidInputError, match="of the account 'other1' and the address says"):
+        place("az://flowers1/box", "https://other1.blob.core.windows.net")
+    replica = "https://flowers1-secondary.blob.core.windows.net"
+    assert place("az://flowers1/box", replica).origin.url == replica
+
+
+@pytest.mark.parametrize(
+    "endpoint", ["u:s3cret@h:1", "http://u:s3cret@h:port", "http://u:s3cret@h"]
+)
+def test_what_is_no_endpoint_is_named_and_shows_no_password(endpoint: str) -> None:
+    with pytest.raises(InvalidInputError, match="endpoint_url") as caught:
+        place("az://flowers1/box", endpoint)
+    assert "s3cret" not in repr(caught.value)
+    assert "s3cret" not in str(caught.value.context)
+
+
 def test_an_endpoint_may_have_an_account_of_another_form() -> None:
     assert place("az://Local_1/box", "http://127.0.0.1:1").base == "/Local_1"
 

@@ -180,6 +180,10 @@ class TestAdvice:
         assert "az storage container create --account-name flowers1 --name box" in str(missing)
         assert isinstance(error_of(answer(404, "BlobNotFound")), NotFoundError)
 
+    def test_a_listing_of_what_is_no_container(self) -> None:
+        error = error_of(answer(404, "BlobNotFound"), verb="list", needs="l")
+        assert "endpoint_url ends with the account" in str(error)
+
     def test_a_private_container_refuses_who_gave_nothing(self) -> None:
         hidden = answer(404, "ResourceNotFound")
         assert isinstance(error_of(hidden, AnonymousCredential()), PermissionDeniedError)
