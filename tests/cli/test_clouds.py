@@ -84,7 +84,10 @@ def test_doctor_says_that_a_key_is_wrong(cli: Cli, moto_checked: S3Server, tmp_p
 def test_doctor_says_that_a_bucket_is_missing(cli: Cli, root: Root) -> None:
     done = cli("doctor", "s3://no-such-bucket-at-all/x", "--creds", root.file)
     assert done.code == 1
-    assert "no-such-bucket-at-all" in done.out
+    assert "FAILED  list" in done.out
+    assert "there is no such bucket; check the address's spelling" in done.out
+    for word in ("work without listing", "only reading works here", "aiolake create"):
+        assert word not in done.out
 
 
 async def filled(path: Path, n_rows: int = 400) -> None:

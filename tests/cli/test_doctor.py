@@ -36,6 +36,7 @@ def test_an_empty_address_works_and_holds_nothing(cli: Cli, tmp_path: Path) -> N
     out = cli.ok("doctor", tmp_path).out
     assert "create-only  20 creates of one key: 1 created" in out
     assert "aiolake create makes one" in out
+    assert "create_dataset()" not in out
 
 
 def test_reading_only_writes_nothing(cli: Cli, pets: Path) -> None:

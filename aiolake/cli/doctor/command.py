@@ -12,10 +12,11 @@ from aiolake.cli.doctor.access import check_access, check_credential
 from aiolake.cli.doctor.dataset import check_dataset
 from aiolake.cli.doctor.findings import Finding, Verdict, worst
 from aiolake.cli.doctor.reading import check_reading, nothing_to_read
-from aiolake.cli.doctor.store import check_store, was_measured
+from aiolake.cli.doctor.store import check_store, is_missing, was_measured
 from aiolake.cli.doctor.way import check_way
 from aiolake.cli.exits import Exit
 from aiolake.cli.output import Output
+from aiolake.cli.words import in_words_of_the_shell
 from aiolake.dataset.session import Session
 from aiolake.errors import AiolakeError, NotFoundError
 from aiolake.render.text import printable
@@ -78,6 +79,8 @@ async def _check(
             found(finding)
     finally:
         await store.aclose()
+    if is_missing(checked):
+        return
     try:
         async with opened(address, session, creds=creds) as dataset:
             if not was_measured(checked):
@@ -108,6 +111,10 @@ async def _reached(
 
 
 def _print(output: Output, finding: Finding) -> None:
-    output.line(f"{_MARKS[finding.verdict]:<8}{finding.check:<12} {printable(finding.detail)}")
+    output.line(f"{_MARKS[finding.verdict]:<8}{finding.check:<12} {_words(finding.detail)}")
     if finding.advice:
-        output.line(f"{'':<21}{printable(finding.advice)}")
+        output.line(f"{'':<21}{_words(finding.advice)}")
+
+
+def _words(text: str) -> str:
+    return printable(in_words_of_the_shell(text))

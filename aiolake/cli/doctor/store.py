@@ -16,7 +16,7 @@ from aiolake.cli.doctor.findings import Finding, Verdict, latency_text, rate_tex
 from aiolake.errors import AiolakeError, NotFoundError, ReadOnlyError
 from aiolake.stores.base import CreateOutcome, Store
 
-__all__ = ["check_store", "was_measured"]
+__all__ = ["check_store", "is_missing", "was_measured"]
 
 N_RACERS = 20
 _N_READS = 30
@@ -34,6 +34,8 @@ async def check_store(store: Store, *, write: bool) -> list[Finding]:
         write: Whether small objects may be created, and removed again.
     """
     findings = [await _listing(store)]
+    if is_missing(findings):
+        return findings
     if not write:
         skipped = Finding("create", Verdict.SKIPPED, "not asked for", "leave out --read-only")
         return [*findings, skipped]
@@ -44,6 +46,11 @@ async def check_store(store: Store, *, write: bool) -> list[Finding]:
             for check in (_race, _visible, _latency, _bandwidth, _delete):
                 findings.append(await _guarded(check, store, prefix))
     return findings
+
+
+def is_missing(findings: Sequence[Finding]) -> bool:
+    """Whether there is no such bucket or container, so that nothing else can be told."""
+    return any(each.check == "list" and each.verdict is Verdict.FAILED for each in findings)
 
 
 def was_measured(findings: Sequence[Finding]) -> bool:
@@ -73,6 +80,8 @@ async def _guarded(check: Check, store: Store, prefix: str) -> Finding:
 async def _listing(store: Store) -> Finding:
     try:
         page = await store.list("", limit=10)
+    except NotFoundError as error:
+        return Finding("list", Verdict.FAILED, str(error), "buckets and containers are not made")
     except AiolakeError as error:
         return Finding(
             "list",
