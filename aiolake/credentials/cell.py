@@ -34,6 +34,7 @@ class Cell:
         self.held: Held | None = None
         self.flight: Flight | None = None
         self.failure: BaseException | None = None
+        self.source: str | None = None
         self.n_renewals = 0
         self.n_failures = 0
         self.skew = timedelta(0)
@@ -51,8 +52,21 @@ class Cell:
             self.flight = concurrent.futures.Future()
             return self.flight, True
 
-    def land(self, flight: Flight, held: Held | None, failure: BaseException | None) -> None:
-        """End a renewal: with what is held from now on, and how it failed if it did."""
+    def land(
+        self,
+        flight: Flight,
+        held: Held | None,
+        failure: BaseException | None,
+        source: str | None = None,
+    ) -> None:
+        """End a renewal: with what is held from now on, and how it failed if it did.
+
+        Args:
+            flight: The renewal.
+            held: What is held; ``None`` where nothing new is.
+            failure: How it failed.
+            source: Which of several places the credential turned out to come from.
+        """
         with self.lock:
             if self.flight is flight:
                 self.flight = None
@@ -60,6 +74,7 @@ class Cell:
                 self.held = held
             self.failure = failure
             if failure is None:
+                self.source = source
                 self.n_renewals += 1
             else:
                 self.n_failures += 1

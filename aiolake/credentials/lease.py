@@ -108,8 +108,12 @@ class Lease:
 
     @property
     def source(self) -> str:
-        """Where the credential comes from, for messages."""
-        return self._provider.source
+        """Where the credential comes from, for messages; of a chain, where it was found.
+
+        Whoever got it last knows that, which may be another lease of the same credential.
+        """
+        found = self._cell.source if renews(self._provider) else None
+        return found or self._provider.source
 
     def now(self) -> datetime:
         """The time, corrected by what servers say it is; signatures are dated with it."""
@@ -228,7 +232,7 @@ class Lease:
             cell.abandon(flight)
             raise
         else:
-            cell.land(flight, self._held(before, credential), None)
+            cell.land(flight, self._held(before, credential), None, self._provider.source)
             self._keep()
 
     def _held(self, before: Held | None, credential: Credential) -> Held:

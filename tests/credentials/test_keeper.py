@@ -100,6 +100,25 @@ async def test_it_is_renewed_in_the_background_at_two_thirds_of_its_life() -> No
         assert lease.state().n_renewals == source.n_fetches
 
 
+async def test_every_lease_says_which_place_of_a_chain_it_was_found_in() -> None:
+    clock = FakeClock()
+    one, other = (Source(clock, identity="a chain") for _ in range(2))
+    async with Keeper(clock) as keeper:
+        leases = [keeper.lease(one), keeper.lease(other)]
+        one.source = "the chain (env)"
+        await leases[0].get()
+        assert other.n_fetches == 0
+        assert {lease.state().source for lease in leases} == {"the chain (env)"}
+
+
+async def test_what_was_given_is_named_by_who_gave_it() -> None:
+    async with Keeper(FakeClock()) as one, Keeper(FakeClock()) as other:
+        lease = one.lease(StaticProvider(BearerCredential("t"), "the key"))
+        same = other.lease(StaticProvider(BearerCredential("t"), "the connection string"))
+        await lease.get()
+        assert (lease.source, same.source) == ("the key", "the connection string")
+
+
 async def test_a_renewal_that_fails_lets_the_old_one_serve_to_its_end(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
