@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 from pathlib import Path
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote
 
 import msgspec
 
@@ -132,7 +132,7 @@ def _local(path: str) -> str:
 def _remote(scheme: str, rest: str, text: str) -> str:
     needed = {"mem": 1, "s3": 1, "gcs": 1, "az": 2, "al": 2, "http": 1, "https": 1}[scheme]
     parts = rest.rstrip("/").split("/")
-    shown = text if scheme not in _WEB else urlsplit(text).hostname
+    shown = text if scheme not in _WEB else f"{scheme}://{parts[0]}"
     if len(parts) < needed or not all(parts) or any(p in (".", "..") for p in parts):
         forms = {
             "mem": "mem://name",

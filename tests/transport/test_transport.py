@@ -313,6 +313,38 @@ class TestBadConnections:
         async with transport(way) as client:
             with pytest.raises(TransientStoreError, match=r"'nosuchhost\.invalid' is not known"):
                 await client.send(Origin("http", "nosuchhost.invalid", 80), "GET", "/", {})
+            long = f"{'a' * 64}.invalid"  # a part of a name has 63 letters at most
+            with pytest.raises(TransientStoreError, match="is not known"):
+                await client.send(Origin("http", long, 80), "GET", "/", {})
+
+    @pytest.mark.parametrize(
+        ("named", "why"),
+        [
+            ("http://ann:s3cret@127.0.0.1:9", "Connect call failed"),
+            ("socks5://127.0.0.1:9", "Connect call failed"),
+            ("127.0.0.1:9", "no URL"),
+            ("http://ann:s3cret@127.0.0.1:port", "no URL"),
+        ],
+    )
+    async def test_a_proxy_that_is_none(
+        self, monkeypatch: pytest.MonkeyPatch, named: str, why: str
+    ) -> None:
+        monkeypatch.setenv("http_proxy", named)
+        monkeypatch.delenv("no_proxy", raising=False)
+        async with transport("lane") as client:
+            with pytest.raises(TransientStoreError, match="of http_proxy in the env") as caught:
+                await client.send(Origin("http", "store.invalid", 80), "GET", "/", {})
+        assert f"({why}" in str(caught.value)
+        assert "no_proxy=store.invalid goes without it" in str(caught.value)
+        assert "s3cret" not in str(caught.value)
+
+    async def test_a_proxy_that_refuses(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        refused = b"HTTP/1.1 407 Proxy Authentication Required\r\nContent-Length: 0\r\n\r\n"
+        monkeypatch.delenv("no_proxy", raising=False)
+        async with serving(always(refused)) as server, transport("lane") as client:
+            monkeypatch.setenv("https_proxy", server.origin.url)
+            with pytest.raises(TransientStoreError, match=r"of https_proxy .*it answers 407"):
+                await client.send(Origin("https", "store.invalid", 443), "GET", "/", {})
 
 
 @pytest.fixture(scope="module")

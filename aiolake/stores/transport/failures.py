@@ -8,8 +8,15 @@ import ssl
 
 from aiolake.errors import AiolakeError, StoreError, TransientStoreError
 from aiolake.stores.transport.values import Origin
+from aiolake.urls import without_user
 
-__all__ = ["connection_failure", "innermost", "is_tls_mismatch", "not_public"]
+__all__ = [
+    "connection_failure",
+    "innermost",
+    "is_tls_mismatch",
+    "not_public",
+    "proxy_failure",
+]
 
 _TLS_TO_PLAIN = ("WRONG_VERSION_NUMBER", "HTTP_REQUEST", "RECORD_LAYER_FAILURE")
 
@@ -34,9 +41,10 @@ def connection_failure(error: BaseException, origin: Origin, what: str) -> Aiola
             f"{what}: {origin.url} does not speak TLS; is it http://{origin.authority}?",
             host=origin.host,
         )
-    if isinstance(cause, socket.gaierror):
+    if isinstance(cause, socket.gaierror | UnicodeError):  # or a part of it is too long
+        why = cause.strerror if isinstance(cause, socket.gaierror) else "it can be no host's"
         return TransientStoreError(
-            f"{what}: the name {origin.host!r} is not known ({cause.strerror}); check the "
+            f"{what}: the name {origin.host!r} is not known ({why}); check the "
             "address's spelling, endpoint_url (of AWS: the region) in creds=, and the network",
             host=origin.host,
         )
@@ -55,6 +63,29 @@ def connection_failure(error: BaseException, origin: Origin, what: str) -> Aiola
     hint = "; if the server speaks TLS, its address is https://" if origin.scheme == "http" else ""
     return TransientStoreError(
         f"{what}: the connection to {origin.url} was lost ({words}){hint}", host=origin.host
+    )
+
+
+def proxy_failure(
+    error: BaseException, named: str, origin: Origin, what: str
+) -> TransientStoreError:
+    """An error of ours for a proxy that is not there, refuses, or is none.
+
+    Args:
+        error: As it was raised.
+        named: What the environment says.
+        origin: To whom it was to lead.
+        what: What was being done.
+    """
+    cause = innermost(error)
+    status = getattr(error, "status", None)
+    why = f"it answers {status}" if status else str(getattr(cause, "strerror", None) or "no URL")
+    return TransientStoreError(
+        f"{what}: {origin.url} cannot be reached by the proxy {without_user(named)!r} of "
+        f"{origin.scheme}_proxy in the environment ({why}); it must be http://host:port, or "
+        f"http://user:password@host:port: is it right, and running? no_proxy={origin.host} goes "
+        "without it",
+        host=origin.host,
     )
 
 

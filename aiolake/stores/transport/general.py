@@ -16,7 +16,13 @@ from yarl import URL
 
 from aiolake.errors import AiolakeError, PermissionDeniedError, TransientStoreError
 from aiolake.stores.base import Buffer, total_nbytes
-from aiolake.stores.transport.failures import connection_failure, innermost, not_public
+from aiolake.stores.transport.failures import (
+    connection_failure,
+    innermost,
+    not_public,
+    proxy_failure,
+)
+from aiolake.stores.transport.proxies import proxy_of
 from aiolake.stores.transport.public import is_public
 from aiolake.stores.transport.trust import trusted
 from aiolake.stores.transport.values import CutShortError, Origin, Response, Tls
@@ -27,6 +33,7 @@ _KEEPALIVE_S = 15.0
 """Servers keep idle connections for 20 s and more; who closes first sends into no closed one."""
 
 _SLICE_NBYTES = 1 << 20
+_OF_A_PROXY = (aiohttp.ClientProxyConnectionError, aiohttp.ClientHttpProxyError)
 _REPLAYED = ("GET", "HEAD")
 _CLOSED = (errno.ECONNRESET, errno.EPIPE)
 """The same as a clean end, where the request went out before the end had come in."""
@@ -94,7 +101,9 @@ class General:
                 return _response(response, _joined(pieces))
         except aiohttp.ServerDisconnectedError:
             raise
-        except (aiohttp.ClientError, OSError, TimeoutError) as error:
+        except AiolakeError:
+            raise
+        except (aiohttp.ClientError, OSError, ValueError) as error:
             if response is not None and response.status in (200, 206):
                 raise _cut(response, pieces, request) from error
             if response is None and getattr(error, "errno", None) in _CLOSED:
@@ -111,6 +120,9 @@ class General:
                 f"Options.stall_timeout: {self._stall_s:g} s)",
                 host=origin.host,
             )
+        named = proxy_of(origin)
+        if named is not None and (isinstance(error, _OF_A_PROXY) or _is_of_url(error)):
+            return proxy_failure(error, named, origin, method)
         return connection_failure(error, origin, method)
 
     def _session(self, origin: Origin, method: str) -> aiohttp.ClientSession:
@@ -187,6 +199,11 @@ def _cut(response: aiohttp.ClientResponse, pieces: list[bytes], request: _Reques
     error.received = received
     error.response = _response(response, b"")
     return error
+
+
+def _is_of_url(error: BaseException) -> bool:
+    """Whether aiohttp could not read a URL: the proxy's, for a server's is checked before."""
+    return isinstance(error, ValueError) and not isinstance(error, UnicodeError)
 
 
 class _NotPublicError(OSError):

@@ -161,7 +161,7 @@ class Lane:
                 "(Options.connect_timeout); check the network, and the port",
                 host=origin.host,
             ) from error
-        except OSError as error:
+        except (OSError, UnicodeError) as error:  # a part of a name may be too long for IDNA
             raise connection_failure(error, origin, method) from error
         if origin.public_only and not is_public(connection.peer):
             connection.abort()
