@@ -14,6 +14,7 @@ from typing import SupportsIndex
 from aiolake.errors import InvalidInputError
 
 __all__ = [
+    "CHECKS",
     "CHUNKS",
     "HINT",
     "LISTS",
@@ -39,6 +40,8 @@ HINT = "log/hint"
 LISTS = "lists"
 MANIFESTS = "manifests"
 CHUNKS = "chunks"
+CHECKS = "doctor/"
+"""What ``aiolake doctor`` writes, and who may not delete leaves; of no dataset."""
 MAX_ENTRY = 999_999_999_999
 
 _ALPHABET = "abcdefghijklmnopqrstuvwxyz234567"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -55,7 +56,17 @@ def _read(path: Path) -> dict[str, Any]:
         raise InvalidInputError(f"--creds: '{path}' could not be read as JSON: {error}") from error
     if not isinstance(found, dict):
         raise InvalidInputError(f"--creds: '{path}' must hold a JSON object, as creds= takes it")
+    if isinstance(found.get("expires_at"), str):
+        found["expires_at"] = _time(found["expires_at"])
     return found
+
+
+def _time(text: str) -> datetime | str:
+    """JSON has no times; what is none stays a text, which the library refuses."""
+    try:
+        return datetime.fromisoformat(text)
+    except ValueError:
+        return text
 
 
 def _unknown(text: str) -> str:

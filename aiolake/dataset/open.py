@@ -324,10 +324,11 @@ async def refuse_foreign(core: Core) -> None:
     if core.store.listing.value == "none":
         return
     try:
-        page = await core.store.list("", limit=5)
+        page = await core.store.list("", limit=100)
     except PermissionDeniedError:
         return  # who may not list cannot be told
-    foreign = [item.key for item in page.objects if not keys.is_ours(item.key)]
+    others = [item.key for item in page.objects if not keys.is_ours(item.key)]
+    foreign = [key for key in others if not key.startswith(keys.CHECKS)]
     if foreign:
         raise FormatError(
             f"{core.url} holds no aiolake dataset but other objects ({', '.join(foreign[:3])}); "

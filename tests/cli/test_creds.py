@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -26,6 +27,12 @@ def test_words_profiles_pairs_and_files(tmp_path: Path) -> None:
     assert creds_of("role_arn=arn:x,duration_seconds=900")["duration_seconds"] == 900
     (tmp_path / "c.json").write_text(json.dumps({"token": "t"}))
     assert creds_of(str(tmp_path / "c.json")) == {"token": "t"}
+    (tmp_path / "c.json").write_text(json.dumps({"expires_at": "2031-01-31T12:00:00Z"}))
+    assert creds_of(str(tmp_path / "c.json")) == {
+        "expires_at": datetime(2031, 1, 31, 12, tzinfo=UTC)
+    }
+    (tmp_path / "c.json").write_text(json.dumps({"expires_at": "soon"}))
+    assert creds_of(str(tmp_path / "c.json")) == {"expires_at": "soon"}
     (tmp_path / "a=b.json").write_text(json.dumps({"token": "t"}))
     assert creds_of(str(tmp_path / "a=b.json")) == {"token": "t"}
 

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
+
+import pytest
 
 import aiolake
 from aiolake import Text
 from aiolake.cli.doctor.findings import Finding, Verdict
 from aiolake.cli.doctor.store import check_store, was_measured
-from aiolake.errors import PermissionDeniedError
+from aiolake.errors import FormatError, PermissionDeniedError
 from aiolake.stores.base import Buffer, CreateOutcome
 from aiolake.stores.memory import MemoryStore
 from tests.cli.running import Cli
@@ -70,6 +73,46 @@ def test_many_pieces_ask_for_optimize(cli: Cli, tmp_path: Path) -> None:
     assert "aiolake optimize makes one of the 70 pieces" in done.out
     assert "70 rows in one piece" in cli("optimize", tmp_path / "ds").out
     assert cli.ok("doctor", tmp_path / "ds", "--json").document["verdict"] == "ok"
+
+
+class Keeping(MemoryStore):
+    """A store that lets objects be created, and neither read nor deleted."""
+
+    async def get(self, key: str) -> Buffer:
+        raise PermissionDeniedError(f"{key!r} may not be read")
+
+    async def get_range(self, key: str, start: int, stop: int) -> Buffer:
+        raise PermissionDeniedError(f"{key!r} may not be read")
+
+    async def delete(self, keys: Sequence[str]) -> None:
+        raise PermissionDeniedError(f"{keys!r} may not be deleted")
+
+
+async def test_checks_have_their_names_where_they_fail_too() -> None:
+    findings = await found(Keeping("keeping"))
+    verdicts = {name: finding.verdict.value for name, finding in findings.items()}
+    assert verdicts == {
+        "list": "ok",
+        "create": "ok",
+        "create-only": "ok",
+        "read": "failed",
+        "latency": "failed",
+        "bandwidth": "failed",
+        "delete": "note",
+    }
+
+
+async def test_what_it_may_not_delete_is_in_no_datasets_way() -> None:
+    url = "mem://checked-by-doctor"
+    store = MemoryStore.named("checked-by-doctor")
+    await store.create("doctor/abc/first", [b"aiolake doctor"])
+    async with aiolake.create_dataset(url, {"t": Text()}) as ds:
+        assert len(ds) == 0
+    other = MemoryStore.named("checked-by-others")
+    await other.create("doctor/abc/first", [b"x"])
+    await other.create("notes.txt", [b"x"])
+    with pytest.raises(FormatError, match=r"other objects \(notes\.txt\)"):
+        await aiolake.create_dataset("mem://checked-by-others", {"t": Text()})
 
 
 class Overwriting(MemoryStore):

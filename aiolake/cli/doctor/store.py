@@ -43,8 +43,8 @@ async def check_store(store: Store, *, write: bool) -> list[Finding]:
         created = await _create(store, prefix)
         findings.append(created)
         if created.verdict is Verdict.OK:
-            for check in (_race, _visible, _latency, _bandwidth, _delete):
-                findings.append(await _guarded(check, store, prefix))
+            for name, check in _CHECKS.items():
+                findings.append(await _guarded(name, check, store, prefix))
     return findings
 
 
@@ -61,7 +61,7 @@ def was_measured(findings: Sequence[Finding]) -> bool:
 @contextlib.asynccontextmanager
 async def _removing(store: Store) -> AsyncIterator[str]:
     """A prefix of one's own; whatever is under it is removed at the end."""
-    prefix = f"doctor/{keys.new_id()}"
+    prefix = f"{keys.CHECKS}{keys.new_id()}"
     written = [f"{prefix}/{name}" for name in ("first", "race", "small", "large")]
     try:
         yield prefix
@@ -70,11 +70,11 @@ async def _removing(store: Store) -> AsyncIterator[str]:
             await store.delete(written)
 
 
-async def _guarded(check: Check, store: Store, prefix: str) -> Finding:
+async def _guarded(name: str, check: Check, store: Store, prefix: str) -> Finding:
     try:
         return await check(store, prefix)
     except AiolakeError as error:
-        return Finding(check.__name__.strip("_"), Verdict.FAILED, str(error))
+        return Finding(name, Verdict.FAILED, str(error))
 
 
 async def _listing(store: Store) -> Finding:
@@ -180,3 +180,12 @@ async def _bandwidth(store: Store, prefix: str) -> Finding:
         return Finding("bandwidth", Verdict.FAILED, f"other bytes came back from {key!r}")
     detail = f"write {rate_text(len(data), put)}, read {rate_text(len(data), got)}, one request"
     return Finding("bandwidth", Verdict.OK, detail)
+
+
+_CHECKS: dict[str, Check] = {
+    "create-only": _race,
+    "read": _visible,
+    "latency": _latency,
+    "bandwidth": _bandwidth,
+    "delete": _delete,
+}
