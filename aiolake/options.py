@@ -77,6 +77,8 @@ class Options:
             self._check_number(name, 0 if name in ("cache_bytes", "small_bytes") else 1)
         for name in ("commit_timeout", "request_timeout", "connect_timeout", "stall_timeout"):
             self._check_duration(name)
+        for name in ("credential_cache", "disk_cache"):
+            self._check_directory(name)
         if self.durability not in ("full", "os"):
             raise InvalidInputError(
                 f"Options.durability must be 'full' or 'os', got {self.durability!r}"
@@ -96,4 +98,12 @@ class Options:
         if not isinstance(value, timedelta) or value <= timedelta(0):
             raise InvalidInputError(
                 f"Options.{name} is a datetime.timedelta longer than 0; got {value!r}", option=name
+            )
+
+    def _check_directory(self, name: str) -> None:
+        value = getattr(self, name)
+        path = os.fspath(value) if isinstance(value, os.PathLike) else value
+        if value is not None and (not isinstance(path, str) or not path):
+            raise InvalidInputError(
+                f"Options.{name} is the path of a directory, or None; got {value!r}", option=name
             )

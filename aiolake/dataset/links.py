@@ -141,6 +141,9 @@ class Links:
         prefixes: From ``check_links``.
         open_store: Opens a store in the dataset's session.
         creds: Credentials by the names references give.
+
+    Raises:
+        InvalidInputError: ``creds`` is no dict.
     """
 
     def __init__(
@@ -151,6 +154,11 @@ class Links:
         creds: Mapping[str, Any] | None = None,
     ) -> None:
         self.prefixes = prefixes
+        if creds is not None and not isinstance(creds, Mapping):
+            raise InvalidInputError(
+                "link_creds is a dict of credentials by the names that references give, as "
+                f"{{'team': {{'profile_name': 'images'}}}}; got {type(creds).__name__}"
+            )
         self.creds: Mapping[str, Any] | None = dict(creds) if creds else None
         self._scheme = scheme
         self._roots = tuple(urls.parse(prefix) for prefix in prefixes)

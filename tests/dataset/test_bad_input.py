@@ -328,11 +328,19 @@ async def test_bad_targets_of_open(flowers: Dataset, backend: Backend) -> None:
         (NotFoundError, {"snapshot": 0}, ("snapshot 0", "between 1 and 2")),
         (InvalidInputError, {"branch": "main", "tag": "v1"}, ("branch, tag, snapshot and time",)),
         (InvalidInputError, {"links": "s3://b/"}, ("links is a list", "['s3://b/']")),
+        (InvalidInputError, {"link_creds": 5}, ("link_creds is a dict", "got int")),
         (InvalidInputError, {"token": "t"}, ("token=", "al://")),
     ]
     for kind, target, words in cases:
         async with refused(backend, kind, *words), backend.session() as session:
             await aiolake.open_dataset(backend.url, session=session, **target)
+
+
+def test_options_that_are_no_directory() -> None:
+    for name in ("credential_cache", "disk_cache"):
+        for value in (5, b"/x", "", True):
+            with raises(InvalidInputError, f"Options.{name} is the path of a directory"):
+                aiolake.Options(**{name: value})  # type: ignore[arg-type]
 
 
 async def test_bad_schemas_and_column_changes(flowers: Dataset, backend: Backend) -> None:
