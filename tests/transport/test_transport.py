@@ -459,7 +459,8 @@ class TestCancellation:
             writer.write(part[middle:])
             await writer.drain()
 
-        async with serving(answer) as server, transport(way) as client:
+        patient = Options(stall_timeout=timedelta(seconds=5))
+        async with serving(answer) as server, transport(way, patient) as client:
 
             async def part(i: int) -> None:
                 start = (i * 37) % (len(BODY) - 500)
