@@ -97,6 +97,15 @@ async def serve(endpoint: str) -> tuple[float, float, float]:
     return wall, cpu, slowest.seconds
 
 
+def services(endpoint: str) -> None:
+    for _ in range(3):
+        wall, cpu, slowest = asyncio.run(serve(endpoint))
+        print(
+            f"{N_DATASETS} datasets opened, {N_SAMPLES} samples of each: {1000 * wall:.0f} ms, "
+            f"{1000 * cpu:.0f} ms of CPU, slowest callback {1000 * slowest:.1f} ms"
+        )
+
+
 async def batches(endpoint: str) -> None:
     """64 random samples in one call, and 64 in flight, of one open dataset."""
     creds = {**KEYS, "endpoint_url": endpoint, "region_name": "us-east-1"}
@@ -193,9 +202,11 @@ def apart() -> None:
     with ExitStack() as stack:
         with only_on(last):
             server = stack.enter_context(serving())
+        asyncio.run(fill(server.root))
         asyncio.run(fill_big(server.root))
         with only_on(first):
             print("a core for the server, and one for the client:")
+            services(server.late_url)
             asyncio.run(batches(server.late_url))
 
 
@@ -204,12 +215,7 @@ def main() -> None:
     with serving() as server, tempfile.TemporaryDirectory() as directory:
         asyncio.run(fill(server.root))
         asyncio.run(fill_big(server.root))
-        for _ in range(3):
-            wall, cpu, slowest = asyncio.run(serve(server.late_url))
-            print(
-                f"{N_DATASETS} datasets opened, {N_SAMPLES} samples of each: {1000 * wall:.0f} ms, "
-                f"{1000 * cpu:.0f} ms of CPU, slowest callback {1000 * slowest:.1f} ms"
-            )
+        services(server.late_url)
         asyncio.run(batches(server.late_url))
         asyncio.run(epoch(server.late_url, "no disk cache", None))
         cache = str(Path(directory) / "cache")

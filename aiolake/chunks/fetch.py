@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -97,7 +98,8 @@ class Fetcher:
             wanted = ((start, length, crc),)
             data = await self._flights.do(
                 (key, start, length, crc),
-                lambda: self._read(key, start, start + length, wanted, again=again),
+                # Not a lambda, whose cells the collector of garbage would look through.
+                partial(self._read, key, start, start + length, wanted, again),
             )
             if keep and self._immediate is None:
                 self._keep(key, start, data)
@@ -263,7 +265,6 @@ class Fetcher:
         start: int,
         stop: int,
         wanted: Iterable[tuple[int, int, int]],
-        *,
         again: bool,
     ) -> Buffer:
         """A range with every unit in it verified; wrong bytes are fetched once more."""
