@@ -145,7 +145,8 @@ async def reads_hold(
     async with asyncio.timeout(10):
         while proxy.n_open:  # noqa: ASYNC110 it sees the end of one that it stalls once it goes on
             await asyncio.sleep(0.02)
-    assert proxy.n_most_open <= 2 * OPTIONS.max_inflight
+    # Of those that were cancelled it sees the end late, while others are open in their place.
+    assert proxy.n_most_open <= 4 * OPTIONS.max_inflight
 
 
 def _counted(monkeypatch: pytest.MonkeyPatch) -> mock.Mock:
