@@ -244,7 +244,7 @@ class DiskCache:
         )
 
     def _write_waiting(self) -> None:
-        """Write all that waits, and what comes meanwhile to be written with it."""
+        """Write all that waits."""
         with self._counting:
             waiting, self._waiting = self._waiting, []
         try:

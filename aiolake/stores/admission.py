@@ -107,7 +107,7 @@ class Admission:
         """Requests that may be begun now, as far as slots go.
 
         None where others wait; and none as long as the store, which has throttled, is asked less:
-        who begins a request does not hear why it was refused.
+        what is begun and refused is asked for twice.
         """
         return 0 if self.waiting or not self.is_calm else self.max_inflight - self.inflight
 
