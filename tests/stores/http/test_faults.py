@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
@@ -11,7 +11,7 @@ import pytest
 
 import aiolake
 from aiolake.options import Options
-from aiolake.stores.base import CostModel
+from aiolake.stores.base import Begun, CostModel, Range, Told
 from aiolake.stores.http import HttpStore
 from aiolake.testing import FaultProxy, cancel_at_each_step
 from tests.clouds.faulty import N_READS, Reads, blob, filled, nothing_is_left, reads_hold
@@ -119,3 +119,32 @@ async def test_reads_of_bursts_are_begun(site: Site, monkeypatch: pytest.MonkeyP
                 for _ in range(3):
                     await scattered(ds)
                 assert any(begun) is some
+
+
+async def test_what_a_burst_asked_for_in_vain_is_not_begun_again(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("aiolake.stores.http._COST", CostModel(gap_bytes=0))
+    await filled(str(site.root / "set"), N_ROWS)
+    begun: list[Range] = []
+    begin = HttpStore.begin_ranges
+
+    def counted(self: HttpStore, ranges: Sequence[Range], done: Told) -> Begun | None:
+        sent = begin(self, ranges, done)
+        begun.extend(ranges[: 0 if sent is None else sent.n])
+        return sent
+
+    monkeypatch.setattr(HttpStore, "begin_ranges", counted)
+    with served_elsewhere(site):
+        async with (
+            session() as shared,
+            aiolake.open_dataset(f"{site.url}/set", session=shared) as ds,
+        ):
+            for _ in range(3):
+                await scattered(ds)  # connections are at hand
+            begun.clear()
+            site.asked.clear()
+            site.statuses = [500]
+            await scattered(ds)
+            assert len(begun) == len(set(begun)) > 1
+            assert len(site.asked) == len({(path, span) for _, path, span in site.asked}) + 1
