@@ -11,9 +11,11 @@ import pytest
 
 import aiolake
 from aiolake import StoreError
+from aiolake.options import Options
 from aiolake.stores.azure import AzureStore
-from aiolake.stores.base import CostModel
+from aiolake.stores.base import CostModel, Refused
 from aiolake.stores.gcs import GcsStore
+from aiolake.stores.network import Network
 from aiolake.stores.s3 import S3Store
 from aiolake.testing import (
     Answered,
@@ -37,6 +39,7 @@ from tests.clouds.faulty import (
 from tests.clouds.places import CLOUDS, Cloud
 from tests.scale import pick
 from tests.servers.s3 import S3Server
+from tests.stores.begun import begun
 
 
 def through(cloud: Cloud, proxy: FaultProxy) -> Cloud:
@@ -175,3 +178,17 @@ async def _used(cloud: Cloud, **session: Any) -> None:
                 await tx.append({"n": 3, "blob": b""})
         async with aiolake.open_dataset(cloud.url, **how) as last:
             assert len(last) == 4
+
+
+async def test_a_begun_read_that_is_refused_for_its_pace_says_so(cloud: Cloud) -> None:
+    async with FaultProxy(server_of(cloud)) as proxy, Network(Options()) as network:
+        store = through(cloud, proxy).store(network)
+        await store.put("a", [b"0123456789"])
+        assert bytes(await store.get_range("a", 0, 4)) == b"0123"
+        assert await begun(store, "a", 2, 5) == b"234"
+        proxy.rules = [ProxyRule(THROTTLED, 1.0, "GET")]
+        assert await begun(store, "a", 2, 5) is Refused.SLOW_DOWN
+        proxy.rules = []
+        await store.get_range("a", 0, 4)  # a connection is at hand
+        proxy.rules = [ProxyRule(Answered(500, b"", {}), 1.0, "GET")]
+        assert await begun(store, "a", 2, 5) is None
